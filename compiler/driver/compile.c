@@ -1,0 +1,152 @@
+/* The pipeline of every command that reads a sequence: parse, elaborate, passes, lower. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "compiler/driver/driver.h"
+
+/* Elsewhere than on a terminal lines are clipped, too: a file that is no sequence may be one line of
+ * megabytes. */
+#define COLUMNS 240
+
+static int terminal_columns(void)
+{
+	struct winsize w;
+	if (isatty(2) && !ioctl(2, TIOCGWINSZ, &w) && w.ws_col > 20)
+		return w.ws_col;
+	return COLUMNS;
+}
+
+static void print_diagnostics(struct lang *l)
+{
+	struct text t;
+	text_init(&t);
+	diag_print(&t, l, isatty(2) && !getenv("NO_COLOR"), terminal_columns());
+	fputs(t.data, stderr);
+	text_free(&t);
+}
+
+/* Prints one dump to standard output. */
+static void dump(const struct compiled *c, const char *stage)
+{
+	struct text t;
+	text_init(&t);
+	if (!strcmp(stage, "tree"))
+		node_print(&t, c->tree);
+	else if (!strcmp(stage, "ir"))
+		ir_print(&t, c->ir);
+	else
+		program_print(&t, c->program);
+	fputs(t.data, stdout);
+	text_free(&t);
+}
+
+/* "NAME=VALUE" texts to settings; the copies live in the compilation's arena. */
+static int settings(struct elab_setting *out, struct lang *l, const struct option_list *set)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const char *eq = strchr(set->item[i], '=');
+		if (!eq || eq == set->item[i] || !eq[1])
+			return argument_error("--set wants NAME=VALUE, as in --set ESP=10ms; found '%s'",
+					   set->item[i]);
+		out[i].name = arena_copy(lang_arena(l), set->item[i], (size_t)(eq - set->item[i]));
+		out[i].value = eq + 1;
+		out[i].used = false;
+	}
+	return EXIT_OK;
+}
+
+static int elaborate(struct compiled *c, const struct compile_options *o)
+{
+	struct elab_setting set[64];
+	int rc = settings(set, c->lang, &o->set);
+	if (rc)
+		return rc;
+	struct elab_options eo = { .set = set, .n_set = o->set.n, .reader = io_read_samples };
+	const char *path = getenv("PRECESS_PATH");
+	const char *folder[1] = { path };
+	if (path) {
+		eo.path = folder;
+		eo.n_path = 1;
+	}
+	c->ir = elab(c->lang, c->tree, &eo);
+	return c->ir ? EXIT_OK : EXIT_DIAGNOSTICS;
+}
+
+static int optimise(struct compiled *c, const struct compile_options *o)
+{
+	struct text t;
+	text_init(&t);
+	precess_status st = passes_run(c->ir, o->dump_after, &t);
+	if (o->dump_after && !st)
+		fputs(t.data, stdout);
+	text_free(&t);
+	if (st == PRECESS_EINVAL && o->dump_after)
+		return argument_error("--dump-after: %s", precess_error());
+	return st ? world_error(st) : EXIT_OK;
+}
+
+/* Without a readout there is nothing to compute. */
+static int check_samples(struct compiled *c)
+{
+	if (c->program->n_sample)
+		return EXIT_OK;
+	struct diag *d = diag_error(c->lang, "E62", c->tree->name_span, "this sequence has no readout");
+	diag_help(c->lang, d, "`play adc(...)` samples the signal");
+	return EXIT_DIAGNOSTICS;
+}
+
+static int back_end(struct compiled *c, const struct compile_options *o)
+{
+	int rc = optimise(c, o);
+	if (rc)
+		return rc;
+	if (o->dump && !strcmp(o->dump, "ir"))
+		dump(c, "ir");
+	precess_status st = lower(&c->program, c->ir, c->lang, c->path);
+	if (!st)
+		st = program_verify(c->program);
+	if (st)
+		return world_error(st);
+	if (o->dump && !strcmp(o->dump, "schedule"))
+		dump(c, "schedule");
+	return o->samples ? check_samples(c) : EXIT_OK;
+}
+
+int compile(struct compiled *c, const char *path, const struct compile_options *o)
+{
+	memset(c, 0, sizeof *c);
+	c->path = path;
+	c->lang = lang_create();
+	if (o->dump && strcmp(o->dump, "tree") && strcmp(o->dump, "ir") && strcmp(o->dump, "schedule"))
+		return argument_error("--dump knows tree, ir and schedule, not '%s'", o->dump);
+	if (o->json && (o->dump || o->dump_after))
+		return argument_error("--json keeps standard output for one object; leave %s out",
+				   o->dump ? "--dump" : "--dump-after");
+	precess_status st = lang_parse_file(&c->tree, c->lang, path);
+	if (st)
+		return world_error(st);
+	int rc = EXIT_DIAGNOSTICS;
+	if (c->tree) {
+		if (o->dump && !strcmp(o->dump, "tree"))
+			dump(c, "tree");
+		/* A tree with syntax errors is still elaborated: one run reports what it can. */
+		rc = elaborate(c, o);
+	}
+	if (rc == EXIT_OK && diag_count(c->lang, SEVERITY_ERROR))
+		rc = EXIT_DIAGNOSTICS;
+	if (rc == EXIT_OK && c->tree->kind == NODE_FILE)
+		rc = back_end(c, o);
+	if (!o->json)
+		print_diagnostics(c->lang);
+	return rc;
+}
+
+void compiled_free(struct compiled *c)
+{
+	program_free(c->program);
+	ir_free(c->ir);
+	lang_free(c->lang);
+	memset(c, 0, sizeof *c);
+}

@@ -1,0 +1,83 @@
+/* The program `precess`: finds the command and hands over. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/driver/driver.h"
+
+static const struct command {
+	const char *name, *usage, *doc;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+#define COMMAND(name, usage, doc) { #name, usage, doc, cmd_##name },
+#include "compiler/driver/commands.def"
+#undef COMMAND
+};
+
+static void help(FILE *f)
+{
+	fprintf(f, "Precess %s: pulse sequences, compiled and simulated exactly\n\n", PRECESS_VERSION);
+	for (size_t i = 0; i < PRECESS_COUNT(commands); i++)
+		fprintf(f, "  precess %-9s %s\n", commands[i].name, commands[i].doc);
+	fprintf(f, "\n`precess COMMAND --help` lists the options of one command.\n");
+}
+
+static int unknown(const char *name)
+{
+	const char *names[PRECESS_COUNT(commands)];
+	for (size_t i = 0; i < PRECESS_COUNT(commands); i++)
+		names[i] = commands[i].name;
+	const char *near = lang_nearest(name, names, PRECESS_COUNT(names));
+	fprintf(stderr, "precess: there is no command '%s'", name);
+	if (near)
+		fprintf(stderr, "; did you mean '%s'?\n", near);
+	else
+		fprintf(stderr, "; `precess help` lists them\n");
+	return EXIT_USAGE;
+}
+
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}
+
+/* What was printed may be lost still: a full disk shows when the buffer is emptied. */
+static int finish(int rc)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return rc;
+	fprintf(stderr, "precess: cannot write to standard output: %s\n", strerror(errno));
+	return rc ? rc : EXIT_WORLD;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+	int rc = c->run(argc - 1, argv + 1);
+	if (rc && wants_json(argc, argv) && !json_was_put())
+		json_failure(NULL, rc);
+	return finish(rc);
+}
+
+int main(int argc, char **argv)
+{
+	command_line_set(argc, argv);
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		help(stdout);
+		return finish(EXIT_OK);
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("precess %s\n", PRECESS_VERSION);
+		return finish(EXIT_OK);
+	}
+	for (size_t i = 0; i < PRECESS_COUNT(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return run(&commands[i], argc, argv);
+	return unknown(argv[1]);
+}

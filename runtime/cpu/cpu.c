@@ -1,0 +1,68 @@
+/* Which kernels this processor runs, and what it is called. */
+#include "runtime/cpu/cpu.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+extern const struct cpu_kernels cpu_kernels_base;
+#if defined(__x86_64__)
+extern const struct cpu_kernels cpu_kernels_v3, cpu_kernels_v4;
+#endif
+
+const struct cpu_kernels *cpu_kernels_at(int i)
+{
+	if (i == 0)
+		return &cpu_kernels_base;
+#if defined(__x86_64__)
+	bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+		  __builtin_cpu_supports("bmi2");
+	bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+		  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+		  __builtin_cpu_supports("avx512cd");
+
+	if (i == 1 && v3)
+		return &cpu_kernels_v3;
+	if (i == 2 && v4)
+		return &cpu_kernels_v4;
+#endif
+	return NULL;
+}
+
+const struct cpu_kernels *cpu_kernels(void)
+{
+	const struct cpu_kernels *best = cpu_kernels_at(0), *k;
+	int i;
+
+	for (i = 1; (k = cpu_kernels_at(i)); i++)
+		best = k;
+	return best;
+}
+
+const char *cpu_name(void)
+{
+#if defined(__x86_64__)
+	static _Thread_local char name[64];
+	unsigned r[12], i;
+	char *s;
+	size_t n;
+
+	for (i = 0; i < 3; i++)
+		if (!__get_cpuid(0x80000002 + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2],
+				 &r[4 * i + 3]))
+			return "x86-64";
+	memset(name, 0, sizeof name);
+	memcpy(name, r, sizeof r);
+	for (s = name; *s == ' '; s++)
+		;
+	for (n = strlen(s); n && s[n - 1] == ' '; n--)
+		s[n - 1] = '\0';
+	return s;
+#elif defined(__aarch64__)
+	return "aarch64";
+#else
+	return "cpu";
+#endif
+}

@@ -1,0 +1,128 @@
+/* Vector kernels of the single-precision simulator, one build per instruction set, chosen at run
+ * time.
+ *
+ * A kernel works on a chunk: up to CPU_ROWS rows of CPU_LANES spins that are neighbours along x.
+ * Every quantity of a chunk is a plane, quantity[row * CPU_LANES + lane]; a complex one is two
+ * planes, real then imaginary. A plane is one row longer than its content: planes a power of two
+ * apart would all fall into the same sets of the first-level cache.
+ *
+ * Everything is 64-byte aligned. Rows are not neighbours along y: `row[i]` is where row i finds
+ * itself in tables over y, which are interleaved (cos, sin) pairs. */
+#ifndef RUNTIME_CPU_CPU_H
+#define RUNTIME_CPU_CPU_H
+
+#include "runtime/base/base.h"
+
+#define CPU_LANES 16
+#define CPU_ROWS 32
+#define CPU_PLANE (CPU_LANES * (CPU_ROWS + 1))
+#define CPU_TERMS 12 /* most separable terms of a line */
+
+/* Rates in 1/s, f in Hz. Spins that are not there: m0 = 0 and everything finite. */
+struct cpu_spins {
+	float r1[CPU_PLANE], r2[CPU_PLANE], f[CPU_PLANE], b1[CPU_PLANE], m0[CPU_PLANE];
+};
+
+/* Maps with the spins of one row next to each other; NULL: neutral (no decay, m0 = b1 = 1, f = 0).
+ * Rates above `fastest` count as that. */
+struct cpu_maps {
+	const float *m0, *t1, *t2, *t2p, *b1, *f;
+	float fastest;
+};
+
+/* exp(-(r2 + 2 pi i f) t) x[lane] y[row]: precession for t seconds and the phase of a moment, a
+ * product over the axes. x: CPU_LANES real parts, then as many imaginary parts. */
+struct cpu_factor {
+	double t;
+	const float *x, *y;
+	const uint32_t *row;
+};
+
+/* The RF pulse of one spin: none, a rotation around x (2 planes: cos, sin) or an affine map (12
+ * planes: the 3 x 3 matrix by rows, then the constant). */
+enum cpu_pulse { CPU_PULSE_NONE, CPU_PULSE_ROTATION, CPU_PULSE_AFFINE };
+
+/* One coherence order k along z of the spins' state, Mx + i My = sum_k F_k exp(-2 pi i k u z) and
+ * Mz likewise with Z_-k = conj Z_k: a pulse mixes F_k, F_-k and Z_k, the same for every k. Order 0
+ * alone is an ordinary spin: F_0 = Mx + i My, Z_0 = Mz real. */
+struct cpu_order {
+	float *plus, *minus, *z; /* F_k, F_-k, Z_k; order 0: minus is NULL, z one plane */
+	enum cpu_pulse kind;
+	const float *pulse;
+	const float *factor;     /* what F is multiplied with afterwards; NULL: nothing happens */
+	const float *recover;    /* E1 and m0 (1 - E1) over the same time */
+	float turn[2];           /* order 0: one more factor, the same for all spins */
+};
+
+/* A piecewise constant RF field seen by every spin: n steps of h seconds with (bx, by) in rad/s at
+ * B1 = 1. The offset of a spin is 2 pi f + offset + x[lane] + y[row] rad/s. `reach` bounds the
+ * angle and decay of one step over all spins and decides about the length of the series. */
+struct cpu_bloch {
+	size_t n;
+	const double *b;          /* bx, by interleaved */
+	double h, offset, reach;
+	const double *x, *y;      /* CPU_LANES; per y; NULL: none */
+	const uint32_t *row;
+};
+
+struct cpu_kernels {
+	const char *isa; /* "baseline", "avx2", "avx512" */
+
+	/* cos and sin of 2 pi f t. The product is reduced modulo 1 in double precision, so only the
+	 * result is rounded: absolute error below 1.5e-7 while |f t| < 2^20. */
+	void (*cossin)(float *c, float *s, const float *f, double t, size_t n);
+	/* exp(-r t), r t >= 0: relative error below 1.5e-7; 0 where it is below 1e-37. */
+	void (*decay)(float *e, const float *r, double t, size_t n);
+
+	/* n spins from index `at` of the maps become the lanes of a row, the other lanes empty. */
+	void (*load)(struct cpu_spins *s, size_t row, const struct cpu_maps *m, size_t at,
+		     size_t n);
+
+	void (*factor)(float *z, const struct cpu_spins *s, const struct cpu_factor *p,
+		       size_t rows);
+	void (*recover)(float *e, const struct cpu_spins *s, double t, size_t rows);
+	/* The rotation by `turns` times B1. */
+	void (*rotation)(float *cs, const struct cpu_spins *s, double turns, size_t rows);
+	/* The affine map of a pulse, solved in double precision to about 1e-9. */
+	void (*bloch)(float *e, const struct cpu_spins *s, const struct cpu_bloch *p, size_t rows);
+	/* The pulse, then the factor. */
+	void (*order)(const struct cpu_order *o, size_t rows);
+	/* view (+)= (wr + i wi) slot. */
+	void (*see)(float *view, const float *slot, float wr, float wi, bool add, size_t rows);
+
+	/* w = view times a factor; returns the sum of |w|. */
+	double (*weigh)(float *w, const float *view, const float *factor, size_t rows);
+	/* Powers 1 .. terms - 1 of the complex u = (r2 - rc + 2 pi i (f - fc)) / scale, 2 planes
+	 * each; rates of spins that are not there count as rc, fc. */
+	void (*powers)(float *u, const struct cpu_spins *s, double rc, double fc, double scale,
+		       int terms, size_t rows);
+	/* Sums over the rows, for every lane, into acc[line][term][re, im][lane]:
+	 * run: lines whose weights are w, w q, w q^2, ...: acc[l][j] += sum_rows w q^l u^j;
+	 * fan: lines whose weights are w times a table over y: acc[l][j] += sum_rows w u^j
+	 * table[row[i]][l], `lines` (cos, sin) pairs per y. Both spoil w. */
+	void (*run)(float *acc, float *w, const float *q, const float *u, size_t rows, size_t lines,
+		    int terms);
+	void (*fan)(float *acc, float *w, const float *u, const float *table, const uint32_t *row,
+		    size_t rows, size_t lines, int terms);
+
+	/* out = a b y[row[i]], complex; out may be a. */
+	void (*product)(float *out, const float *a, const float *b, const float *y,
+			const uint32_t *row, size_t rows);
+	/* The plain direct sum that the benchmark compares with: `n` spins, a multiple of 64, with
+	 * state m and factor q per sample: out[k] += sum over spins m q^k, for `samples` samples;
+	 * out is [sample][re, im][lane], lanes still to be added up. m is left as it is. */
+	void (*direct)(float *out, const float *mr, const float *mi, const float *qr,
+		       const float *qi, size_t n, size_t samples);
+	/* Independent fused multiply-adds, as many as the machine takes; returns the floating-point
+	 * operations done. */
+	double (*peak)(float *sink, size_t n);
+};
+
+/* The widest one that this processor runs. */
+const struct cpu_kernels *cpu_kernels(void);
+/* All built-in ones that this processor runs, narrowest first; NULL when i is past the last. */
+const struct cpu_kernels *cpu_kernels_at(int i);
+/* "AMD EPYC 9R14", or the architecture's name. */
+const char *cpu_name(void);
+
+#endif

@@ -1,0 +1,26 @@
+/* Pictures: sequence diagram and k-space trajectory as SVG, PDF or PNG by the file name's ending. */
+#ifndef RUNTIME_PLOT_PLOT_H
+#define RUNTIME_PLOT_PLOT_H
+
+#include "runtime/sim/sim.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct plot_options {
+	double from, to;   /* seconds; to <= from: the whole sequence */
+	int width, height; /* points; 0: chosen */
+};
+/* Lanes RF (magnitude, phase), Gx, Gy, Gz, ADC with shared time axis, amplitudes and marks. */
+precess_status plot_sequence(const char *path, const struct draw *d, const struct plot_options *o);
+/* kx against ky of every sample, coloured by time, the Nyquist window drawn. */
+precess_status plot_trajectory(const char *path, const struct draw *d, const struct plot_options *o);
+/* Images and log k-space of one set side by side with a grey scale and a title. */
+precess_status plot_image(const char *path, const char *title, const float *image,
+			  const float *kspace, int nx, int ny);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

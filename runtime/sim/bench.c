@@ -1,0 +1,486 @@
+/* How much the fast path saves: against a plain direct sum in the same run, on the same threads.
+ *
+ * The direct sum is every spin of the grid times every sample, in single precision: each spin's
+ * state at a line's first sample, then one complex multiplication per sample, spins side by side in
+ * vectors. That is 8 floating-point operations per spin and sample; the additions to the sum go
+ * unpaid. How the states arise is the fast path's own way, so their cost is in both. Its rate
+ * beside the machine's peak says that the baseline is not a weak one. */
+#include "runtime/sim/line.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double tau = 6.283185307179586476925; /* 2 pi */
+
+enum { CHECKED = 320, REPEATS_LIMIT = 100, DIRECT_REPEATS = 3 };
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, (size_t)n, sizeof *v, by_value);
+	return n & 1 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+}
+
+/* ------------------------------------------------------------------ the plain sum */
+/* Phases of the first sample's kx and of the step to the next, per shape; of ky, per line. */
+struct plain {
+	float *start_x, *step_x; /* [shape][block][re, im][lane] */
+	float *y;                /* [line][ny] pairs */
+	float *ones, one_x[2 * CPU_LANES];
+};
+
+static precess_status make_plain(struct plain *plain, struct line_plan *p)
+{
+	size_t size = (size_t)p->blocks * 2 * CPU_LANES;
+	const double *fov = p->sim->maps->fov;
+	float *wide = memory_aligned(2 * (size_t)p->nx * sizeof *wide);
+
+	p->context = plain;
+	plain->start_x = memory_aligned(p->n_shape * size * sizeof *plain->start_x);
+	plain->step_x = memory_aligned(p->n_shape * size * sizeof *plain->step_x);
+	plain->y = memory_aligned(2 * (size_t)p->n_line * (size_t)p->ny * sizeof *plain->y);
+	plain->ones = memory_aligned(2 * (size_t)p->ny * sizeof *plain->ones);
+	if (!wide || !plain->start_x || !plain->step_x || !plain->y || !plain->ones) {
+		free(wide);
+		return PRECESS_ENOMEM;
+	}
+	line_phases(plain->ones, 2, 1, p->ny, 0, 1, 0);
+	for (int i = 0; i < CPU_LANES; i++)
+		plain->one_x[i] = 1;
+	for (uint32_t s = 0; s < p->n_shape; s++)
+		for (int which = 0; which < 2; which++) {
+			const struct line_shape *q = &p->shape[s];
+			double k = which ? (q->n > 1 ? q->kx[1] - q->kx[0] : 0) : q->kx[0];
+			float *to = (which ? plain->step_x : plain->start_x) + s * size;
+
+			line_phases(wide, 1, (size_t)p->nx, p->nx, k * fov[0], 1, 0);
+			for (int i = 0; i < p->nx; i++) {
+				float *x = to + (i / CPU_LANES) * 2 * CPU_LANES + i % CPU_LANES;
+
+				x[0] = wide[i];
+				x[CPU_LANES] = wide[i + p->nx];
+			}
+		}
+	for (uint32_t l = 0; l < p->n_line; l++)
+		line_phases(plain->y + 2 * (size_t)l * (size_t)p->ny, 2, 1, p->ny,
+			    p->line[l].ky * fov[1], 1, 0);
+	free(wide);
+	return PRECESS_OK;
+}
+
+static void free_plain(struct plain *plain)
+{
+	free(plain->start_x);
+	free(plain->step_x);
+	free(plain->y);
+	free(plain->ones);
+}
+
+/* Factors of a shape, kept while the lines keep their shape. */
+struct shape_factors {
+	_Alignas(64) float start[2][2 * CPU_PLANE], step[2][2 * CPU_PLANE];
+	uint32_t of[2];
+	bool have[2];
+};
+
+static int factors_of(struct shape_factors *f, const struct line_work *w, uint32_t shape)
+{
+	const struct line_plan *p = w->p;
+	const struct line_shape *s = &p->shape[shape];
+	size_t x = (shape * (size_t)p->blocks + (size_t)w->block) * 2 * CPU_LANES;
+	const struct plain *plain = p->context;
+	int at = (int)(shape & 1);
+
+	if (f->have[at] && f->of[at] == shape)
+		return at;
+	f->have[at] = true;
+	f->of[at] = shape;
+	p->cpu->factor(f->step[at], w->spins,
+		       &(struct cpu_factor){ s->n > 1 ? s->tau[1] - s->tau[0] : 0,
+					     plain->step_x + x, plain->ones, w->row },
+		       w->rows);
+	p->cpu->factor(f->start[at], w->spins,
+		       &(struct cpu_factor){ 0, plain->start_x + x, plain->ones, w->row }, w->rows);
+	return at;
+}
+
+static const float *y_of(const struct line_plan *p, uint32_t line)
+{
+	const struct plain *plain = p->context;
+
+	return plain->y + 2 * (size_t)line * (size_t)p->ny;
+}
+
+static void look_plainly(struct line_work *w, const struct line_history *h, float *sum)
+{
+	const struct line_plan *p = w->p;
+	const struct plain *plain = p->context;
+	struct shape_factors *f = memory_aligned(sizeof *f);
+	float *state = memory_aligned(4 * CPU_PLANE * sizeof *state), *m = state + 2 * CPU_PLANE;
+	size_t n = (w->rows * CPU_LANES + 63) / 64 * 64, i;
+
+	for (i = h->first_piece; f && state && i < h->first_piece + h->n_piece; i++) {
+		const struct line_piece *q = &p->piece[i];
+		double t = p->line[q->first].time + p->shape[p->line[q->first].shape].tau[0];
+
+		if (p->view[q->view].dark)
+			continue;
+		p->cpu->factor(m, w->spins,
+			       &(struct cpu_factor){ t, plain->one_x,
+						     q->run ? y_of(p, q->first) : plain->ones,
+						     w->row },
+			       w->rows);
+		p->cpu->weigh(state, line_plane(w, p->view[q->view].plane), m, w->rows);
+		for (uint32_t l = q->first; l < q->first + q->n; l++) {
+			int at = factors_of(f, w, p->line[l].shape);
+			const float *y = q->run ? plain->ones : y_of(p, l);
+
+			memset(m, 0, 2 * CPU_PLANE * sizeof *m);
+			p->cpu->product(m, state, f->start[at], y, w->row, w->rows);
+			p->cpu->direct(sum + (l - w->first_line) * p->per_line, m, m + CPU_PLANE,
+				       f->step[at], f->step[at] + CPU_PLANE, n,
+				       p->shape[p->line[l].shape].n);
+			if (q->run)
+				p->cpu->product(state, state,
+						line_plane(w, p->build[q->ratio].plane),
+						plain->ones, w->row, w->rows);
+		}
+	}
+	free(f);
+	free(state);
+}
+
+/* Seconds of one direct simulation of all lines; `error` compares it with a signal. */
+static precess_status run_plainly(double *seconds, double *error, struct line_plan *p,
+				  const double *signal)
+{
+	const struct program *prog = p->sim->draw->program;
+	int tasks = p->blocks * p->parts;
+	double begun = clock_seconds(), most = 0, largest = 0, scale = 1 / ((double)p->nx * p->ny);
+	precess_status st;
+
+	if ((st = line_state(p, 0, p->n_history, look_plainly)))
+		return st;
+	for (uint32_t l = 0; l < p->n_line; l++) {
+		uint32_t event = prog->readout[p->line[l].readout].event;
+		const double *s = signal + 2 * (size_t)prog->event[event].first_sample;
+
+		for (uint32_t n = 0; n < p->shape[p->line[l].shape].n; n++) {
+			double v[2] = { 0 };
+
+			for (int t = 0; t < tasks; t++) {
+				const float *from = p->sum +
+						    ((size_t)t * p->n_line + l) * p->per_line +
+						    (size_t)n * 2 * CPU_LANES;
+
+				for (int i = 0; i < CPU_LANES; i++) {
+					v[0] += (double)from[i];
+					v[1] += (double)from[CPU_LANES + i];
+				}
+			}
+			most = fmax(most,
+				    hypot(v[0] * scale - s[2 * n], v[1] * scale - s[2 * n + 1]));
+			largest = fmax(largest, hypot(s[2 * n], s[2 * n + 1]));
+		}
+	}
+	*seconds = clock_seconds() - begun;
+	*error = largest > 0 ? most / largest : 0;
+	return PRECESS_OK;
+}
+
+/* ------------------------------------------------------------------ the machine */
+static double measure_peak(int threads)
+{
+	const struct cpu_kernels *k = cpu_kernels();
+	double best = 0;
+
+	for (int repeat = 0; repeat < 5; repeat++) {
+		double begun = clock_seconds(), work = 0;
+
+#pragma omp parallel num_threads(threads) reduction(+ : work)
+		{
+			_Alignas(64) float sink[CPU_LANES];
+
+			work += k->peak(sink, 4000000);
+		}
+		best = fmax(best, work / (clock_seconds() - begun));
+	}
+	return best * 1e-9;
+}
+
+/* ------------------------------------------------------------------ the error */
+/* Samples to check: the largest, every line's first and last in turn, the rest at random. */
+static void choose(uint32_t *line, uint32_t *sample, int n, const struct line_plan *p,
+		   const double *signal)
+{
+	const struct program *prog = p->sim->draw->program;
+	struct rng r = rng_make(1, 0);
+	double most = -1;
+
+	for (uint32_t l = 0; l < p->n_line; l++) {
+		uint32_t event = prog->readout[p->line[l].readout].event;
+		const double *s = signal + 2 * (size_t)prog->event[event].first_sample;
+
+		for (uint32_t i = 0; i < p->shape[p->line[l].shape].n; i++)
+			if (hypot(s[2 * i], s[2 * i + 1]) > most) {
+				most = hypot(s[2 * i], s[2 * i + 1]);
+				line[0] = l;
+				sample[0] = i;
+			}
+	}
+	for (int i = 1; i < n; i++) {
+		uint32_t size;
+
+		line[i] = (uint32_t)((uint64_t)i * 7919 % p->n_line);
+		size = p->shape[p->line[line[i]].shape].n;
+		sample[i] = i % 4 == 1 ? 0 : i % 4 == 2 ? size - 1 : rng_u32(&r) % size;
+	}
+}
+
+struct check {
+	struct line_plan *p;
+	uint32_t line[CHECKED], sample[CHECKED], epoch[CHECKED];
+	uint32_t last; /* of the program's histories with a checked line */
+	bool *history;
+};
+
+static void add_spin(double *sum, const struct check *c, const struct sim_spin *s, const double *m,
+		     uint32_t history, double r2)
+{
+	const struct program *prog = c->p->sim->draw->program;
+	const struct program_history *h = &prog->history[history];
+
+	for (int i = 0; i < CHECKED; i++) {
+		const struct line_line *l = &c->p->line[c->line[i]];
+		const struct line_shape *q = &c->p->shape[l->shape];
+		uint32_t e = c->epoch[i] - h->first_epoch;
+		double t, phase, g, re, im;
+
+		if (e >= h->n_epoch)
+			continue;
+		t = l->time + q->tau[c->sample[i]];
+		phase = -s->w * t -
+			tau * (q->kx[c->sample[i]] * s->r[0] + l->ky * s->r[1] + l->kz * s->r[2]);
+		g = exp(-r2 * t);
+		re = g * cos(phase);
+		im = g * sin(phase);
+		sum[2 * i] += m[3 * e] * re - m[3 * e + 1] * im;
+		sum[2 * i + 1] += m[3 * e] * im + m[3 * e + 1] * re;
+	}
+}
+
+/* Double sums over all spins at the chosen samples. */
+static precess_status check(double *error, struct line_plan *p, const double *signal,
+			    double largest)
+{
+	const struct sim_plan *sim = p->sim;
+	const struct program *prog = sim->draw->program;
+	struct check c = { .p = p };
+	double sum[2 * CHECKED] = { 0 }, most = 0;
+	uint32_t longest = 0;
+	bool failed = false;
+
+	choose(c.line, c.sample, CHECKED, p, signal);
+	c.history = calloc(prog->n_history, sizeof *c.history);
+	if (!c.history)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	for (int i = 0; i < CHECKED; i++) {
+		uint32_t r = p->line[c.line[i]].readout, e = 0;
+
+		while (r - prog->epoch[e].first_readout >= prog->epoch[e].n_readout)
+			e++;
+		c.epoch[i] = e;
+		c.history[sim_epoch_history(prog, e)] = true;
+	}
+	for (uint32_t h = 0; h < prog->n_history; h++)
+		longest = prog->history[h].n_epoch > longest ? prog->history[h].n_epoch : longest;
+#pragma omp parallel num_threads(sim->threads)
+	{
+		double own[2 * CHECKED] = { 0 };
+		double *m = malloc(3 * ((size_t)longest + 1) * sizeof *m);
+		struct affine *pulses = malloc((prog->n_pulse + 1) * sizeof *pulses);
+		bool *have = malloc(prog->n_pulse + 1);
+
+		if (!m || !pulses || !have) {
+#pragma omp atomic write
+			failed = true;
+		}
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 64)
+		for (size_t i = 0; i < sim->n_live; i++)
+			for (int iz = 0; iz < sim->nz && !failed; iz++) {
+				struct sim_spin s = sim_spin_at(sim, sim->live[i], iz);
+
+				memset(have, 0, prog->n_pulse);
+				for (uint32_t h = 0; h < prog->n_history; h++) {
+					if (!c.history[h])
+						continue;
+					sim_history(m, sim->draw, h, &s, pulses, have);
+					add_spin(own, &c, &s, m, h, s.r2);
+				}
+			}
+#pragma omp critical(bench_sum)
+		for (int i = 0; i < 2 * CHECKED; i++)
+			sum[i] += own[i];
+		free(m);
+		free(pulses);
+		free(have);
+	}
+	for (int i = 0; i < CHECKED; i++) {
+		uint32_t event = prog->readout[p->line[c.line[i]].readout].event;
+		const double *s = signal +
+				  2 * (size_t)(prog->event[event].first_sample + c.sample[i]);
+
+		most = fmax(most, hypot(sum[2 * i] * sim->scale - s[0],
+					sum[2 * i + 1] * sim->scale - s[1]));
+	}
+	free(c.history);
+	*error = largest > 0 ? most / largest : 0;
+	return failed ? precess_fail(PRECESS_ENOMEM, "out of memory") : PRECESS_OK;
+}
+
+/* ------------------------------------------------------------------ bench */
+static precess_status make_sim(struct sim_plan *sim, const struct draw *d, const struct maps *m,
+			       const struct sim_options *o)
+{
+	const struct program *p = d->program;
+	const float *m0 = m->map[PROGRAM_MAP_M0];
+	size_t n = (size_t)m->nx * (size_t)m->ny;
+	const char *why;
+
+	*sim = (struct sim_plan){ .draw = d, .maps = m, .tolerance = o->tolerance, .quiet = true };
+	sim->threads = o->threads ? o->threads : omp_get_max_threads();
+	sim->slice = sim_slice_thickness(d);
+	sim->nz = o->nz ? o->nz : sim_slice_spins(d, NULL);
+	sim->scale = 1 / ((double)n * sim->nz);
+	text_init(&sim->report);
+	sim->live = malloc((n + 1) * sizeof *sim->live);
+	sim->method = malloc(p->n_readout + 1);
+	sim->signal = calloc(2 * (size_t)p->n_sample + 1, sizeof *sim->signal);
+	if (!sim->live || !sim->method || !sim->signal)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		if (!m0 || m0[i] > 0)
+			sim->live[sim->n_live++] = (uint32_t)i;
+	memset(sim->method, SIM_line, p->n_readout);
+	for (uint32_t r = 0; r < p->n_readout; r++) {
+		const struct program_event *e = &p->event[p->readout[r].event];
+
+		if (!sim_line_applies(d, m, r, &why))
+			return precess_fail(PRECESS_ENOTSUP,
+					    "nothing to compare with: the line method "
+					    "cannot compute readout %u: %s",
+					    r, why);
+		if (p->readout[r].step[0] == PROGRAM_NO_SLOT)
+			return precess_fail(PRECESS_ENOTSUP,
+					    "the benchmark's direct sum needs samples in "
+					    "even steps; readout %u has others",
+					    r);
+		if (sim_slot(d, e->phase) != 0 || sim_slot(d, e->freq) != 0)
+			return precess_fail(PRECESS_ENOTSUP,
+					    "the benchmark has no receiver: readout %u "
+					    "has a phase or frequency",
+					    r);
+	}
+	return PRECESS_OK;
+}
+
+static precess_status time_fast(struct bench_row *out, struct sim_result **kept,
+				const struct draw *d, const struct maps *m,
+				const struct sim_options *o, int repeats)
+{
+	double seconds[REPEATS_LIMIT];
+	precess_status st;
+
+	for (int i = -1; i < repeats; i++) { /* the first one warms up */
+		sim_result_free(*kept);
+		*kept = NULL;
+		if ((st = sim_run(kept, d, m, o)))
+			return st;
+		if (i >= 0)
+			seconds[i] = (*kept)->seconds;
+	}
+	out->ms = 1e3 * median(seconds, repeats);
+	out->bound = (*kept)->bound;
+	return PRECESS_OK;
+}
+
+static precess_status time_plain(struct bench_row *out, struct line_plan *p, const double *signal,
+				 int repeats)
+{
+	double seconds[DIRECT_REPEATS], error = 0, work = 0;
+	uint32_t longest = 0;
+	precess_status st;
+
+	for (uint32_t l = 0; l < p->n_line; l++) {
+		uint32_t n = p->shape[p->line[l].shape].n;
+
+		longest = n > longest ? n : longest;
+		work += 8.0 * n * p->nx * p->ny;
+	}
+	p->per_line = (size_t)longest * 2 * CPU_LANES;
+	p->every_row = true;
+	repeats = repeats < DIRECT_REPEATS ? repeats : DIRECT_REPEATS;
+	for (int i = -1; i < repeats; i++) {
+		double t;
+
+		if ((st = run_plainly(&t, &error, p, signal)))
+			return st;
+		if (i >= 0)
+			seconds[i] = t;
+	}
+	out->direct_ms = 1e3 * median(seconds, repeats);
+	out->direct_gflops = work / out->direct_ms * 1e-6;
+	if (error > 1e-3) /* single precision over a whole line */
+		return precess_fail(PRECESS_EINVAL, "the direct sum and the fast path differ by %g",
+				    error);
+	return PRECESS_OK;
+}
+
+precess_status bench_simulate(struct bench_row *out, const struct draw *d, const struct maps *m,
+			      const struct sim_options *options, int repeats)
+{
+	struct sim_options o = *options;
+	struct sim_result *fast = NULL;
+	struct line_plan *p = NULL;
+	struct sim_plan sim = { 0 };
+	struct plain plain = { 0 };
+	const char *method;
+	precess_status st;
+
+	*out = (struct bench_row){ .spins = m->nx };
+	o.quiet = true;
+	o.tolerance = o.tolerance > 0 ? o.tolerance : 1e-4;
+	out->tolerance = o.tolerance;
+	repeats = repeats < 1 ? 1 : repeats > REPEATS_LIMIT ? REPEATS_LIMIT : repeats;
+	snprintf(out->sequence, sizeof out->sequence, "%s", d->program->name);
+	TRY(make_sim(&sim, d, m, &o));
+	TRY(time_fast(out, &fast, d, m, &o, repeats));
+	method = sim_method_name(fast->used[SIM_line]   ? SIM_line
+				 : fast->used[SIM_step] ? SIM_step
+							: SIM_direct);
+	snprintf(out->method, sizeof out->method, "%s", method);
+	TRY(line_plan_create(&p, &sim));
+	TRY(make_plain(&plain, p));
+	TRY(time_plain(out, p, fast->signal, repeats));
+	out->peak_gflops = measure_peak(sim.threads);
+	out->ratio = out->direct_ms / out->ms;
+	TRY(check(&out->measured, p, fast->signal, fast->largest));
+out:
+	free_plain(&plain);
+	line_plan_free(p);
+	sim_result_free(fast);
+	free(sim.live);
+	free(sim.method);
+	free(sim.signal);
+	text_free(&sim.report);
+	return st;
+}

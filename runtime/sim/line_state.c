@@ -1,0 +1,365 @@
+/* From maps to sums over y. A task is a block of CPU_LANES columns and a part of the rows; rows
+ * without spins are skipped, the others go through all histories in chunks of CPU_ROWS that stay in
+ * the cache from the first pulse to the last line. Tasks do not depend on the number of threads and
+ * each has its own sums, which line_fourier adds in order. */
+#include "runtime/sim/line.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double tau = 6.283185307179586476925; /* 2 pi */
+
+float *line_plane(const struct line_work *w, uint32_t i)
+{
+	return w->plane + (size_t)i * CPU_PLANE;
+}
+
+static float *slot(const struct line_work *w, int i)
+{
+	return w->plane + (size_t)i * 2 * CPU_PLANE;
+}
+
+/* ------------------------------------------------------------------ maps */
+static struct cpu_maps maps_of(const struct line_plan *p)
+{
+	float *const *map = p->sim->maps->map;
+
+	return (struct cpu_maps){ .m0 = map[PROGRAM_MAP_M0],
+				  .t1 = map[PROGRAM_MAP_T1],
+				  .t2 = map[PROGRAM_MAP_T2],
+				  .b1 = map[PROGRAM_MAP_B1],
+				  .t2p = p->sim->decays_t2p ? map[PROGRAM_MAP_T2p] : NULL,
+				  .f = map[PROGRAM_MAP_dB0],
+				  .fastest = (float)fmin(p->fastest, 1e30) };
+}
+
+static void load_row(struct line_work *w, const struct cpu_maps *m, int y)
+{
+	size_t first = (size_t)w->block * CPU_LANES, n = (size_t)w->p->nx - first;
+
+	w->row[w->rows] = (uint32_t)y;
+	w->p->cpu->load(w->spins, w->rows++, m, (size_t)y * (size_t)w->p->nx + first,
+			n < CPU_LANES ? n : CPU_LANES);
+}
+
+static bool row_lives(const struct line_plan *p, int block, int row)
+{
+	const float *m0 = p->sim->maps->map[PROGRAM_MAP_M0];
+	int first = block * CPU_LANES, last = first + CPU_LANES < p->nx ? first + CPU_LANES : p->nx;
+	float sum = 0;
+
+	if (!m0)
+		return true;
+	m0 += (size_t)row * (size_t)p->nx;
+	for (int i = first; i < last; i++)
+		sum += m0[i];
+	return sum > 0;
+}
+
+/* ------------------------------------------------------------------ builds */
+/* A pulse that only the event list tells, spin by spin. */
+static void stepped(struct line_work *w, float *e, const struct line_build *b, double z)
+{
+	const struct line_plan *p = w->p;
+	const struct maps *m = p->sim->maps;
+	size_t i, j, k, at;
+
+	for (i = 0; i < w->rows; i++)
+		for (j = 0; j < CPU_LANES; j++) {
+			const struct cpu_spins *s = w->spins;
+			struct sim_spin q = { .r = { 0, 0, z } };
+			struct affine a;
+
+			at = i * CPU_LANES + j;
+			if (s->m0[at] == 0) {
+				for (k = 0; k < 12; k++)
+					e[k * CPU_PLANE + at] = 0;
+				continue;
+			}
+			q.r[0] = ((w->block * CPU_LANES + (int)j + 0.5) / p->nx - 0.5) * m->fov[0];
+			q.r[1] = ((w->row[i] + 0.5) / p->ny - 0.5) * m->fov[1];
+			q.m0 = s->m0[at];
+			q.r1 = s->r1[at];
+			q.r2 = s->r2[at];
+			q.w = tau * s->f[at];
+			q.b1 = s->b1[at];
+			a = sim_pulse(p->sim->draw, b->pulse, &q);
+			for (k = 0; k < 9; k++)
+				e[k * CPU_PLANE + at] = (float)a.e[k / 3][k % 3];
+			for (k = 0; k < 3; k++)
+				e[(9 + k) * CPU_PLANE + at] = (float)a.c[k];
+		}
+}
+
+static void make(struct line_work *w, int index, double z)
+{
+	const struct line_build *b = &w->p->build[index];
+	const struct cpu_kernels *k = w->p->cpu;
+	float *to = line_plane(w, b->plane);
+	struct cpu_bloch bloch = b->bloch;
+	struct cpu_factor factor = { b->t, b->x, b->y, w->row };
+
+	switch (b->kind) {
+	case LINE_ROTATION:
+		k->rotation(to, w->spins, b->turns, w->rows);
+		break;
+	case LINE_BLOCH:
+		bloch.offset += b->bz * z;
+		bloch.x += w->block * CPU_LANES;
+		bloch.row = w->row;
+		k->bloch(to, w->spins, &bloch, w->rows);
+		break;
+	case LINE_STEPPED:
+		stepped(w, to, b, z);
+		break;
+	case LINE_FACTOR:
+		factor.x += w->block * 2 * CPU_LANES;
+		k->factor(to, w->spins, &factor, w->rows);
+		break;
+	case LINE_RECOVER:
+		k->recover(to, w->spins, b->t, w->rows);
+		break;
+	case LINE_BUILDS:
+		break;
+	}
+}
+
+/* Where build `index` is, made now if it is not there. */
+static const float *need(struct line_work *w, int index, double z)
+{
+	const struct line_build *b;
+
+	if (index < 0)
+		return NULL;
+	b = &w->p->build[index];
+	if (!b->cached && w->made[b->kind] != index) {
+		make(w, index, z);
+		w->made[b->kind] = b->through ? -1 : index;
+	}
+	return line_plane(w, b->plane);
+}
+
+/* ------------------------------------------------------------------ epochs */
+static void clear(float *s)
+{
+	memset(s, 0, 2 * CPU_PLANE * sizeof *s);
+}
+
+static void show(struct line_work *w, int view, const float *s, const struct line_epoch *e,
+		 double z, int spins, bool add)
+{
+	const struct line_view *v = &w->p->view[view];
+	double phase = e->turn_out - (spins ? tau * fmod(v->kz * z, 1) : 0);
+	double weight = spins ? 1.0 / spins : 1;
+
+	w->p->cpu->see(line_plane(w, v->plane), s, (float)(weight * cos(phase)),
+		       (float)(weight * sin(phase)), add, w->rows);
+}
+
+static void run_order(struct line_work *w, const struct line_order *q, struct cpu_order *o,
+		      const struct line_epoch *e)
+{
+	const struct cpu_kernels *k = w->p->cpu;
+
+	o->plus = slot(w, q->plus);
+	o->minus = q->minus < 0 ? NULL : slot(w, q->minus);
+	o->z = slot(w, q->z);
+	if (q->clear_plus)
+		clear(o->plus);
+	if (q->clear_minus)
+		clear(o->minus);
+	if (q->clear_z)
+		clear(o->z);
+	if (q->view_plus < 0 && q->view_minus < 0) {
+		k->order(o, w->rows);
+		return;
+	}
+	struct cpu_order pulse = *o, free_precession = *o;
+
+	pulse.factor = pulse.recover = NULL;
+	k->order(&pulse, w->rows);
+	if (q->view_plus >= 0)
+		show(w, q->view_plus, o->plus, e, 0, 0, false);
+	if (q->view_minus >= 0)
+		show(w, q->view_minus, o->minus, e, 0, 0, false);
+	free_precession.kind = CPU_PULSE_NONE;
+	if (o->factor)
+		k->order(&free_precession, w->rows);
+}
+
+/* One spin through the slice: the pulse, every view of the epoch, what follows. */
+static void run_spin(struct line_work *w, const struct line_history *h, uint32_t i,
+		     struct cpu_order *o, const struct line_epoch *e, int iz, double z)
+{
+	const struct cpu_kernels *k = w->p->cpu;
+	const float *factor = o->factor;
+	double phase = -tau * fmod(e->kz * z, 1);
+
+	o->z = slot(w, 0);
+	o->plus = slot(w, 1);
+	o->minus = NULL;
+	o->turn[0] = (float)cos(phase);
+	o->turn[1] = (float)sin(phase);
+	o->factor = NULL;
+	k->order(o, w->rows);
+	for (uint32_t v = h->first_view; v < h->first_view + h->n_view; v++)
+		if (w->p->view[v].epoch == i)
+			show(w, (int)v, o->plus, e, z, h->spins, iz > 0);
+	o->factor = factor;
+	o->kind = CPU_PULSE_NONE;
+	if (factor)
+		k->order(o, w->rows);
+}
+
+static void run_epochs(struct line_work *w, const struct line_history *h, int iz, double z)
+{
+	const struct line_plan *p = w->p;
+
+	memcpy(slot(w, 0), w->spins->m0, sizeof w->spins->m0);
+	memset(slot(w, 0) + CPU_PLANE, 0, sizeof w->spins->m0);
+	if (h->spins)
+		clear(slot(w, 1));
+	for (uint32_t i = 0; i < h->n_epoch; i++) {
+		const struct line_epoch *e = &p->epoch[h->first_epoch + i];
+		struct cpu_order o = { .kind = CPU_PULSE_NONE, .turn = { 1, 0 } };
+
+		o.pulse = need(w, e->pulse, z);
+		if (o.pulse)
+			o.kind = p->build[e->pulse].kind == LINE_ROTATION ? CPU_PULSE_ROTATION
+									  : CPU_PULSE_AFFINE;
+		o.factor = need(w, e->factor, z);
+		o.recover = need(w, e->recover, z);
+		for (uint32_t j = e->first_order; j < e->first_order + e->n_order; j++) {
+			if (h->spins)
+				run_spin(w, h, i, &o, e, iz, z);
+			else
+				run_order(w, &p->order[j], &o, e);
+		}
+	}
+}
+
+void line_look_sums(struct line_work *w, const struct line_history *h, float *sum)
+{
+	const struct line_plan *p = w->p;
+	double *total = p->weight + (size_t)w->task * p->n_piece;
+	float *weights = line_plane(w, h->n_plane - 2);
+	int terms = p->series.terms;
+
+	for (uint32_t i = h->first_piece; i < h->first_piece + h->n_piece; i++) {
+		const struct line_piece *q = &p->piece[i];
+		float *to = sum + (q->first - w->first_line) * p->per_line;
+
+		if (p->view[q->view].dark)
+			continue;
+		total[i] += p->cpu->weigh(weights, line_plane(w, p->view[q->view].plane),
+					  need(w, q->weight, 0), w->rows);
+		if (q->run)
+			p->cpu->run(to, weights, line_plane(w, p->build[q->ratio].plane), w->u,
+				    w->rows, q->n, terms);
+		else
+			p->cpu->fan(to, weights, w->u, q->table, w->row, w->rows, q->n, terms);
+	}
+}
+
+static void run_history(struct line_work *w, const struct line_history *h, line_look look,
+			float *sum)
+{
+	const struct line_plan *p = w->p;
+	double begun = clock_seconds(), middle;
+
+	for (int k = 0; k < LINE_BUILDS; k++)
+		w->made[k] = -1;
+	for (uint32_t i = h->first_build; i < h->first_build + h->n_build; i++)
+		if (p->build[i].cached)
+			make(w, (int)i, 0);
+	for (int iz = 0; iz < (h->spins ? h->spins : 1); iz++)
+		run_epochs(w, h, iz, h->spins ? ((iz + 0.5) / h->spins - 0.5) * p->sim->slice : 0);
+	middle = clock_seconds();
+	look(w, h, sum);
+	w->seconds[0] += middle - begun;
+	w->seconds[1] += clock_seconds() - middle;
+}
+
+/* ------------------------------------------------------------------ tasks */
+static void run_task(struct line_work *w, int task, uint32_t first, uint32_t last, uint32_t n_line,
+		     line_look look)
+{
+	const struct line_plan *p = w->p;
+	const struct cpu_maps maps = maps_of(p);
+	size_t line = p->per_line;
+	int part = task % p->parts, end = p->ny * (part + 1) / p->parts,
+	    y = p->ny * part / p->parts;
+	float *sum = p->sum + (size_t)task * n_line * line;
+
+	memset(sum, 0, n_line * line * sizeof *sum);
+	w->first_line = p->history[first].first_line;
+	w->task = task;
+	w->block = task / p->parts;
+	while (y < end) {
+		for (w->rows = 0; y < end && w->rows < CPU_ROWS; y++) {
+			if (!p->every_row && !row_lives(p, w->block, y))
+				continue;
+			load_row(w, &maps, y);
+		}
+		if (!w->rows)
+			break;
+		p->cpu->powers(w->u, w->spins, p->series.r, p->series.f,
+			       p->series.scale > 0 ? p->series.scale : 1, p->series.terms, w->rows);
+		for (uint32_t h = first; h < last; h++)
+			run_history(w, &p->history[h], look, sum);
+	}
+}
+
+precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, line_look look)
+{
+	const struct line_history *end = &p->history[last - 1];
+	uint32_t n_line = end->first_line + end->n_line - p->history[first].first_line;
+	int tasks = p->blocks * p->parts, threads = p->sim->threads;
+	size_t planes = 0, need_sum;
+	double seconds[2] = { 0 };
+	bool failed = false;
+
+	for (uint32_t h = first; h < last; h++)
+		planes = p->history[h].n_plane > planes ? p->history[h].n_plane : planes;
+	need_sum = (size_t)tasks * n_line * p->per_line * sizeof *p->sum;
+	if (need_sum > p->sum_size) {
+		free(p->sum);
+		p->sum = memory_aligned(need_sum);
+		p->sum_size = p->sum ? need_sum : 0;
+	}
+	if (!p->weight)
+		p->weight = calloc((size_t)tasks * p->n_piece + 1, sizeof *p->weight);
+	if (!p->sum || !p->weight)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for %u lines", n_line);
+#pragma omp parallel num_threads(threads)
+	{
+		struct line_work w = { .p = p };
+
+		w.plane = memory_aligned(planes * CPU_PLANE * sizeof *w.plane);
+		w.u = memory_aligned(2 * CPU_TERMS * CPU_PLANE * sizeof *w.u);
+		w.spins = memory_aligned(sizeof *w.spins);
+		if (!w.plane || !w.u || !w.spins) {
+#pragma omp atomic write
+			failed = true;
+		}
+#pragma omp barrier
+#pragma omp for schedule(dynamic)
+		for (int task = 0; task < tasks; task++)
+			if (!failed && !interrupted())
+				run_task(&w, task, first, last, n_line, look);
+#pragma omp critical(line_seconds)
+		{
+			seconds[0] += w.seconds[0] / threads;
+			seconds[1] += w.seconds[1] / threads;
+		}
+		free(w.plane);
+		free(w.u);
+		free(w.spins);
+	}
+	p->sim->seconds_state += seconds[0];
+	p->sim->seconds_readout += seconds[1];
+	if (interrupted())
+		return precess_fail(PRECESS_ECANCEL, "interrupted");
+	return failed ? precess_fail(PRECESS_ENOMEM, "out of memory") : PRECESS_OK;
+}

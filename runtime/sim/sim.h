@@ -1,0 +1,106 @@
+/* The simulator: a draw and the maps of an object in, the signal and a bound on its error out.
+ *
+ * What is solved: the Bloch equations for piecewise constant RF and gradients, dM/dt = M x gamma B -
+ * relaxation. A positive off-resonance, or gradient times position, makes the phase of Mx + i My
+ * fall. RF of phase phi points along (cos phi, sin phi): 90 degrees of phase 0 turn +z into +i.
+ * B1 scales the RF amplitude. The signal is the mean of Mx + i My over all spins of the grid (those
+ * with M0 = 0 count), times exp(-i (ADC phase + 2 pi ADC frequency (t - first sample's time))).
+ * Spins form a product grid nx x ny x nz; z is through the slice, (iz + 1/2) / nz - 1/2 of it, with
+ * the maps of the plane. */
+#ifndef RUNTIME_SIM_SIM_H
+#define RUNTIME_SIM_SIM_H
+
+#include "runtime/object/object.h"
+#include "runtime/program/program.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum sim_method {
+#define METHOD(name, doc) SIM_##name,
+#include "runtime/sim/methods.def"
+#undef METHOD
+	SIM_METHODS
+};
+const char *sim_method_name(enum sim_method m);
+int sim_method_find(const char *name); /* -1 */
+
+struct sim_options {
+	enum sim_method method;
+	double tolerance; /* of the signal, relative to its largest sample; 0 means 1e-4 */
+	int threads;      /* 0: all */
+	int nz;           /* spins through the slice; 0: as many as the schedule needs */
+	bool quiet;       /* no progress */
+};
+
+struct sim_result {
+	uint32_t n_sample;
+	double *signal;        /* re, im interleaved; ADC after ADC in order of time */
+	double largest;        /* largest |sample| */
+	double bound;          /* on |error| of any sample, relative to `largest` */
+	int threads, nz;
+	double seconds;        /* all of it; and its parts: */
+	double seconds_state, seconds_readout;
+	uint64_t n_spin;       /* simulated: M0 > 0, times nz */
+	uint32_t used[SIM_METHODS]; /* readouts computed by each method */
+	int terms;             /* largest number of separable terms of the line method */
+	char *report;          /* text for people: per group of readouts, method, terms, bound */
+	char *device;          /* "cpu avx512 (AMD EPYC ...)" */
+};
+precess_status sim_run(struct sim_result **out, const struct draw *d, const struct maps *m,
+		       const struct sim_options *options);
+void sim_result_free(struct sim_result *r);
+
+/* How many spins through the slice (and why) so that no coherence pathway that the slice dephases
+ * comes back by aliasing; 1 when no gradient acts along z. `why` is written (may be NULL). */
+int sim_slice_spins(const struct draw *d, struct text *why);
+
+/* ------------------------------------------------------------------ coherence pathways */
+/* A pathway: one of +1, 0, -1 per RF pulse; its moment in cycles over the field of view at the
+ * readout's reference time, its largest amplitude over the B1 present, its echo time. */
+struct pathway {
+	uint32_t epoch;       /* the epoch whose readouts see it */
+	double k[3];          /* 1/m at the pulse's end plus what the readout adds: where its echo lies */
+	double amplitude;     /* relative to M0, at the worst B1 in [b1_lo, b1_hi] */
+	double time;          /* seconds of transverse life with sign: echo time */
+	char order[64];       /* "+0-..." one character per pulse of the history */
+	int alias[2];         /* times the grid that it folds in x and y on an nx by ny grid; 0 0: none */
+};
+/* Pathways of each history that end in a readout window (|kx|, |ky| inside what is sampled) on the
+ * grid nx x ny, either truly or by folding, above `threshold`; sorted by amplitude. A grid of 0
+ * means none (true positions only). The number of pathways is capped by merging equal moments. */
+precess_status pathways_find(struct pathway **out, size_t *n, const struct draw *d, int nx, int ny,
+			     double b1_lo, double b1_hi, double threshold);
+
+/* ------------------------------------------------------------------ k-space and image */
+/* Samples sorted into [set][line][sample]: line 0 at the lowest ky, samples in increasing kx, by the
+ * ADC labels and the sign of the readout's kx. n_set counts distinct (set, slice, rep, avg and, if
+ * lines repeat, echo). PRECESS_ENOTSUP when the sequence is not Cartesian on its matrix. */
+struct kspace {
+	int n_set, ny, nx;
+	float *data;  /* re, im */
+};
+precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
+void kspace_free(struct kspace *k);
+/* image[set][iy][ix] = sum over k of S(k) exp(+i 2 pi k r) at the pixel centres
+ * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. */
+precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
+
+/* ------------------------------------------------------------------ benchmark */
+struct bench_row {
+	char sequence[64], method[16];
+	int spins;
+	double tolerance, ms, direct_ms, ratio, bound, measured;
+	double direct_gflops, peak_gflops;
+};
+/* Times the fast path against the built-in plain vectorised direct sum (every spin x every sample,
+ * single precision), in one run; `measured` compares with double direct sums at a sample of
+ * k-space points. */
+precess_status bench_simulate(struct bench_row *out, const struct draw *d, const struct maps *m,
+			      const struct sim_options *options, int repeats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

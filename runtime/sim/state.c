@@ -1,0 +1,197 @@
+/* One spin through a history by the kernel schedule: pulses as affine maps, free precession as
+ * rotation, decay and recovery. */
+#include "runtime/sim/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double tau = 6.283185307179586476925; /* 2 pi */
+
+double sim_slot(const struct draw *d, program_slot s)
+{
+	return s == PROGRAM_NO_SLOT ? 0 : d->value[s];
+}
+
+uint32_t sim_epoch_history(const struct program *p, uint32_t epoch)
+{
+	uint32_t lo = 0, hi = p->n_history;
+
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (p->history[mid].first_epoch <= epoch)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+uint32_t sim_history_pulses(const struct program *p, uint32_t history)
+{
+	const struct program_history *h = &p->history[history];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < h->n_epoch; i++)
+		n += p->epoch[h->first_epoch + i].pulse != UINT32_MAX;
+	return n;
+}
+
+/* ------------------------------------------------------------------ a spin */
+static double map_value(const struct maps *m, enum program_map_kind k, uint32_t pixel)
+{
+	static const double neutral[] = {
+#define MAP(name, dim, value, doc) value,
+#include "runtime/program/maps.def"
+#undef MAP
+	};
+
+	return m->map[k] ? (double)m->map[k][pixel] : neutral[k];
+}
+
+struct sim_spin sim_spin_at(const struct sim_plan *plan, uint32_t pixel, int iz)
+{
+	const struct maps *m = plan->maps;
+	uint32_t ix = pixel % (uint32_t)m->nx, iy = pixel / (uint32_t)m->nx;
+
+	return (struct sim_spin){
+		.r = { ((ix + 0.5) / m->nx - 0.5) * m->fov[0],
+		       ((iy + 0.5) / m->ny - 0.5) * m->fov[1],
+		       ((iz + 0.5) / plan->nz - 0.5) * plan->slice },
+		.m0 = map_value(m, PROGRAM_MAP_M0, pixel),
+		.r1 = 1 / map_value(m, PROGRAM_MAP_T1, pixel),
+		.r2 = 1 / map_value(m, PROGRAM_MAP_T2, pixel),
+		.r2p = 1 / map_value(m, PROGRAM_MAP_T2p, pixel),
+		.w = tau * map_value(m, PROGRAM_MAP_dB0, pixel),
+		.b1 = map_value(m, PROGRAM_MAP_B1, pixel),
+	};
+}
+
+/* ------------------------------------------------------------------ pulses */
+/* A pulse of no duration turns by its flip angle around its mean direction. */
+static struct affine instant(const struct draw *d, const struct program_pulse *q, double b1)
+{
+	double flip = sim_slot(d, q->flip) * b1, re = 1, im = 0;
+
+	if (q->shape != PROGRAM_NO_SHAPE) {
+		const struct program_shape *s = &d->program->shape[q->shape];
+
+		re = 0;
+		for (uint32_t i = 0; i < s->n; i++) {
+			re += s->sample[s->is_complex ? 2 * i : i] / s->n;
+			im += s->is_complex ? s->sample[2 * i + 1] / s->n : 0;
+		}
+	}
+	return affine_rotation(flip * re, flip * im, 0);
+}
+
+/* In the frame that turns with the RF its field stands still and a frequency f acts as an
+ * off-resonance of f; leaving the frame turns the phase by all of 2 pi f T. */
+static struct affine constant_gradient(const struct draw *d, const struct program_pulse *q,
+				       const struct sim_spin *s, double duration)
+{
+	double w1 = sim_slot(d, q->flip) * s->b1 / duration, w = s->w + tau * sim_slot(d, q->freq);
+	struct affine m, step;
+
+	for (int a = 0; a < 3; a++)
+		w += tau * d->program->gammabar * sim_slot(d, q->grad[a]) * s->r[a];
+	if (q->shape == PROGRAM_NO_SHAPE) {
+		m = affine_bloch(w1, 0, w, s->r1, s->r2, s->m0, duration);
+	} else {
+		const struct program_shape *p = &d->program->shape[q->shape];
+		double h = duration / p->n, re, im, last_re = NAN, last_im = NAN;
+
+		m = affine_phase(0);
+		for (uint32_t i = 0; i < p->n; i++) {
+			re = w1 * p->sample[p->is_complex ? 2 * i : i];
+			im = p->is_complex ? w1 * p->sample[2 * i + 1] : 0;
+			if (re != last_re || im != last_im)
+				step = affine_bloch(re, im, w, s->r1, s->r2, s->m0, h);
+			last_re = re;
+			last_im = im;
+			m = affine_after(&step, &m);
+		}
+	}
+	step = affine_phase(tau * sim_slot(d, q->freq) * duration);
+	return affine_after(&step, &m);
+}
+
+static struct affine stepped(const struct draw *d, const struct program_pulse *q,
+			     const struct sim_spin *s)
+{
+	const struct draw_event *e = &d->event[d->at[q->event]];
+	double reach[3] = { fabs(s->r[0]), fabs(s->r[1]), fabs(s->r[2]) };
+	struct affine m = affine_phase(0);
+	struct rf_step *step;
+	size_t n;
+
+	if (sim_rf_steps(&step, &n, d, e, reach) == PRECESS_OK)
+		m = sim_rf_propagate(step, n, e->freq, s);
+	free(step);
+	return m;
+}
+
+struct affine sim_pulse(const struct draw *d, uint32_t pulse, const struct sim_spin *s)
+{
+	const struct program_pulse *q = &d->program->pulse[pulse];
+	double duration = sim_slot(d, q->duration);
+
+	if (duration <= 0)
+		return instant(d, q, s->b1);
+	if (q->class_ == PROGRAM_PULSE_STEPPED)
+		return stepped(d, q, s);
+	return constant_gradient(d, q, s, duration);
+}
+
+/* ------------------------------------------------------------------ epochs */
+static void turn(double m[3], double phase)
+{
+	double c = cos(phase), s = sin(phase), x = m[0];
+
+	m[0] = c * x - s * m[1];
+	m[1] = s * x + c * m[1];
+}
+
+void sim_epoch_pulse(double m[3], const struct draw *d, uint32_t epoch, const struct sim_spin *s,
+		     struct affine *pulses, bool *have)
+{
+	const struct program_epoch *e = &d->program->epoch[epoch];
+	double phase = sim_slot(d, e->phase);
+
+	if (e->pulse == UINT32_MAX)
+		return;
+	if (!have[e->pulse]) {
+		pulses[e->pulse] = sim_pulse(d, e->pulse, s);
+		have[e->pulse] = true;
+	}
+	turn(m, -phase);
+	affine_apply(m, &pulses[e->pulse]);
+	turn(m, phase);
+}
+
+void sim_epoch_free(double m[3], const struct draw *d, uint32_t epoch, const struct sim_spin *s)
+{
+	const struct program_epoch *e = &d->program->epoch[epoch];
+	double t = sim_slot(d, e->duration), phase = s->w * t, decay = exp(-s->r2 * t);
+
+	for (int a = 0; a < 3; a++)
+		phase += tau * sim_slot(d, e->moment[a]) * s->r[a];
+	turn(m, -phase);
+	m[0] *= decay;
+	m[1] *= decay;
+	m[2] += (s->m0 - m[2]) * -expm1(-s->r1 * t);
+}
+
+void sim_history(double *m, const struct draw *d, uint32_t history, const struct sim_spin *s,
+		 struct affine *pulses, bool *have)
+{
+	const struct program_history *h = &d->program->history[history];
+	double v[3] = { 0, 0, s->m0 };
+
+	for (uint32_t i = 0; i < h->n_epoch; i++) {
+		sim_epoch_pulse(v, d, h->first_epoch + i, s, pulses, have);
+		memcpy(m + 3 * i, v, sizeof v);
+		sim_epoch_free(v, d, h->first_epoch + i, s);
+	}
+}
