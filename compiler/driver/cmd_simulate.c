@@ -170,6 +170,19 @@ static void bound_warning(const struct sim_result *r, double tolerance, json_t *
 	text_free(&t);
 }
 
+/* A folder that cannot be written is told before the simulation, not after. */
+static precess_status probe(const struct outputs *out)
+{
+	struct text name;
+	text_init(&name);
+	text_printf(&name, "%s.png", out->png ? out->png : "");
+	precess_status st = file_output_probe(out->h5);
+	if (!st && out->png)
+		st = file_output_probe(name.data);
+	text_free(&name);
+	return st;
+}
+
 static int simulate(struct scene *s, const struct scene_options *so, const struct outputs *out, bool json)
 {
 	struct finished f = { 0 };
@@ -177,6 +190,7 @@ static int simulate(struct scene *s, const struct scene_options *so, const struc
 	double tolerance = so->sim.tolerance;
 	json_t *warnings = json_array();
 	precess_status st;
+	TRY(probe(out));
 	TRY(scene_alias_warning(s, json ? warnings : NULL));
 	TRY(compute(&f, s, &so->sim));
 	bound_warning(f.result, tolerance, json ? warnings : NULL);

@@ -124,7 +124,11 @@ int compile(struct compiled *c, const char *path, const struct compile_options *
 	if (o->json && (o->dump || o->dump_after))
 		return argument_error("--json keeps standard output for one object; leave %s out",
 				   o->dump ? "--dump" : "--dump-after");
-	precess_status st = lang_parse_file(&c->tree, c->lang, path);
+	precess_status st = PRECESS_OK;
+	if (o->text)
+		c->tree = lang_parse(c->lang, path, o->text, strlen(o->text));
+	else
+		st = lang_parse_file(&c->tree, c->lang, path);
 	if (st)
 		return world_error(st);
 	int rc = EXIT_DIAGNOSTICS;

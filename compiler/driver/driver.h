@@ -67,6 +67,7 @@ struct compile_options {
 	const char *dump_after; /* a pass */
 	bool json;              /* keep standard output for one JSON object */
 	bool samples;           /* a sequence without readouts is an error */
+	const char *text;       /* the source; NULL: read from the path */
 };
 /* One source through parse, elaborate, passes, lower. */
 struct compiled {

@@ -212,7 +212,7 @@ static void overlap_grad(struct evaluator *ev, const struct value *a, const stru
 				  b -> grad -> name, interval(ev, b));
 
 	diag_label(ev->l, d, "both on %c", "xyz"[a->grad->axis]);
-	if (grad_same_timing(a->grad, b->grad))
+	if (grad_same_timing(a->grad, b->grad) && strcmp(a->grad->name, b->grad->name))
 		diag_help(ev->l, d, "put them on separate lines, or `combine(%s, %s)`",
 			  a->grad->name, b->grad->name);
 	else

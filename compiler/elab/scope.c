@@ -215,6 +215,12 @@ struct value entry_value(struct evaluator *ev, struct entry *e, struct span at)
 		diag_note(ev->l, d, e->span, "here");
 		return value_error();
 	}
+	if (e->state == ENTRY_NEW && e->node && e->node->kind == NODE_PARAM) {
+		error_at(ev, "E30", at,
+			 "`%s` is a parameter; a value known at compile time is needed here",
+			 e->name);
+		return value_error();
+	}
 	if (e->state == ENTRY_NEW) {
 		if (ev->n_busy == LIMIT_CALLS) {
 			error_at(ev, "E19", at,

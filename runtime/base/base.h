@@ -92,6 +92,8 @@ struct file_output {
 precess_status file_output_create(struct file_output **out, const char *path);
 precess_status file_output_commit(struct file_output *f);
 void file_output_discard(struct file_output *f);
+/* Could it be written? Long work asks before it starts. NULL paths can. */
+precess_status file_output_probe(const char *path);
 /* Writes all bytes through file_output; reports a full disk. */
 precess_status file_write(const char *path, const void *bytes, size_t n);
 

@@ -202,6 +202,16 @@ void file_output_discard(struct file_output *f)
 	output_free(f);
 }
 
+precess_status file_output_probe(const char *path)
+{
+	struct file_output *f;
+	precess_status st = path ? file_output_create(&f, path) : PRECESS_OK;
+
+	if (path && !st)
+		file_output_discard(f);
+	return st;
+}
+
 precess_status file_write(const char *path, const void *bytes, size_t n)
 {
 	struct file_output *f = NULL;

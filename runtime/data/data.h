@@ -64,6 +64,8 @@ struct data_sample {
 };
 precess_status data_sample_create(struct data_sample **out, const struct data_shape *shape);
 void data_sample_free(struct data_sample *s);
+/* Between samples of one shape. */
+void data_sample_copy(struct data_sample *out, const struct data_sample *s);
 
 /* Whoever makes samples, one per thread: its draw and its spins. */
 struct data_maker;
@@ -123,6 +125,11 @@ const char *data_file_recipe(const struct data_file *f);
 /* Refuses a file made from another sequence than `p`. */
 precess_status data_file_check(const struct data_file *f, const struct program *p);
 precess_status data_file_read(struct data_sample *out, const struct data_file *f, uint64_t i);
+
+/* HDF5 is not built for threads: every call of this folder happens under one lock, which others
+ * must hold for theirs while a stream lives. */
+void data_hdf5_lock(void);
+void data_hdf5_unlock(void);
 
 /* ------------------------------------------------------------------ planes */
 int data_plane_find(const char *name); /* -1 */

@@ -61,10 +61,7 @@ precess_status journal_read(struct data_packed **out, struct journal *j, uint64_
 const char *journal_path(const struct journal *j);
 void journal_close(struct journal *j, bool remove);
 
-/* --- HDF5 files; every call of the library happens under one lock: it is not built for threads
- * --- */
-void data_hdf5_lock(void);
-void data_hdf5_unlock(void);
+/* --- HDF5 files --- */
 struct data_writer;
 struct data_facts {
 	const char *recipe, *sequence, *program_hash, *source_hash;

@@ -2,6 +2,7 @@
  * store it, so that threads can compress and files take the bytes as they are. */
 #include "runtime/data/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -99,6 +100,19 @@ float *data_field_at(const struct data_sample *s, int i)
 			return s->map[k];
 	}
 	return NULL;
+}
+
+void data_sample_copy(struct data_sample *out, const struct data_sample *s)
+{
+	struct data_field field[DATA_FIELDS];
+	int n = data_fields(field, &s->shape);
+
+	assert(data_shape_same(&out->shape, &s->shape));
+	for (int i = 0; i < n; i++)
+		memcpy(data_field_at(out, i), data_field_at(s, i), field[i].n * field[i].size);
+	memcpy(out->param, s->param, s->shape.n_param * sizeof *s->param);
+	out->index = s->index;
+	out->largest = s->largest;
 }
 
 /* ------------------------------------------------------------------ packing */

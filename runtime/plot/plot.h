@@ -19,6 +19,14 @@ precess_status plot_trajectory(const char *path, const struct draw *d, const str
 /* Images and log k-space of one set side by side with a grey scale and a title. */
 precess_status plot_image(const char *path, const char *title, const float *image,
 			  const float *kspace, int nx, int ny);
+/* n lines named at their ends, the ordinate logarithmic; what is not positive is left out. */
+struct plot_line {
+	const char *name;
+	const double *x, *y;
+	int n;
+};
+precess_status plot_curve(const char *path, const char *title, const char *xname, const char *yname,
+			  const struct plot_line *line, int n);
 
 #ifdef __cplusplus
 }

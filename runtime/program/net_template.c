@@ -201,6 +201,18 @@ static uint32_t conv(struct net *net, uint32_t x, int filters, int kernel, bool 
 	return net_add_layer(net, name, l);
 }
 
+/* The last convolution begins small, so that the first image is near zero (or the base): steps
+ * away from a far too bright one would end with every relu off. */
+static uint32_t heads(struct net *net, uint32_t x, int filters)
+{
+	struct net_layer l = { .kind = NET_conv2d, .n_input = 1, .input = { x } };
+
+	l.filters = filters;
+	l.kernel = 1;
+	l.gain = 0.05;
+	return net_add_layer(net, "heads", l);
+}
+
 static uint32_t join(struct net *net, enum net_layer_kind kind, uint32_t a, uint32_t b,
 		     const char *name)
 {
@@ -386,7 +398,7 @@ precess_status net_build_simunet(struct net **out, const struct net_template *t,
 	if (in->n_param && t->bypass)
 		x = join(net, NET_concat, x, image, "features");
 	x = add_unet(net, x, t->width, t->levels);
-	x = conv(net, x, 2 * ((int)in->n_wave + 1), 1, false, "heads");
+	x = heads(net, x, 2 * ((int)in->n_wave + 1));
 	if (waves != NET_NONE)
 		x = join(net, NET_modulate, x, waves, "demodulated");
 	if (turn != NET_NONE)

@@ -1,8 +1,10 @@
 /* The extended phase graph: see epg.h. A list of transverse states F, one of longitudinal ones Z; a
- * pulse of flip a and phase p makes (signs as in sim.h)
- *     F'(k) = cos^2(a/2) F(k) + exp(2ip) sin^2(a/2) F*(-k) + i exp(ip) sin(a) Z(k),
- *     Z'(k) = cos(a) Z(k) + i/2 sin(a) (exp(-ip) F(k) - exp(ip) F*(-k)),
- * and states with equal moments are added. */
+ * pulse that rotates by R makes
+ *     F'(k) = (Rxx + Ryy + i (Ryx - Rxy)) / 2 F(k) + (Rxx - Ryy + i (Ryx + Rxy)) / 2 F*(-k)
+ *             + (Rxz + i Ryz) Z(k),
+ *     Z'(k) = (Rzx - i Rzy) / 2 F(k) + (Rzx + i Rzy) / 2 F*(-k) + Rzz Z(k),
+ * and states with equal moments are added. Off-resonance tilts the axis of R: a refocusing pulse
+ * that is exact on resonance then leaves some of everything behind. */
 #include "runtime/sim/epg.h"
 #include "runtime/sim/internal.h"
 
@@ -13,6 +15,7 @@
 
 static const double lattice = 1e4; /* keys per cycle over the extent */
 static const double s_per_ps = 1e-12;
+static const double tau = 6.283185307179586476925; /* 2 pi */
 
 enum { STATES_LIMIT = 20000 };
 
@@ -142,25 +145,49 @@ static void swap(struct list *a, struct list *b)
 	*b = t;
 }
 
-static void pulse(struct graph *g, double flip, double phase)
+/* Rotation by `angle` about `axis` (a unit vector), in the sense of dM/dt = M x Omega. */
+static void rotation(double r[3][3], const double axis[3], double angle)
 {
-	double c = cos(0.5 * flip) * cos(0.5 * flip), s = sin(0.5 * flip) * sin(0.5 * flip);
-	double complex e = cexp(I * phase);
+	const double c = cos(angle), s = sin(angle);
+	const double x = axis[0], y = axis[1], z = axis[2];
+	const double cross[3][3] = { { 0, z, -y }, { -z, 0, x }, { y, -x, 0 } }; /* v x axis */
 
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < 3; j++)
+			r[i][j] = (i == j) * c + s * cross[i][j] + (1 - c) * axis[i] * axis[j];
+}
+
+/* A rectangular pulse of this flip on resonance, `dB0` Hz off; a shaped one is taken for such. */
+static void pulse(struct graph *g, double flip, double phase, double duration, double dB0)
+{
+	double off = tau * dB0 * duration, angle = hypot(flip, off);
+	double axis[3] = { 1, 0, 0 }, r[3][3];
+	double complex ff, fc, fz, zf;
+
+	if (angle > 0) {
+		axis[0] = flip * cos(phase) / angle;
+		axis[1] = flip * sin(phase) / angle;
+		axis[2] = off / angle;
+	}
+	rotation(r, axis, angle);
+	ff = 0.5 * (r[0][0] + r[1][1] + I * (r[1][0] - r[0][1]));
+	fc = 0.5 * (r[0][0] - r[1][1] + I * (r[1][0] + r[0][1]));
+	fz = r[0][2] + I * r[1][2];
+	zf = 0.5 * (r[2][0] - I * r[2][1]);
 	g->f2.n = g->z2.n = 0;
 	for (size_t i = 0; i < g->f.n; i++) {
 		const struct epg_state *q = &g->f.state[i];
 
-		branch(g, &g->f2, q, c, false, '+');
-		branch(g, &g->f2, q, e * e * s, true, '+');
-		branch(g, &g->z2, q, 0.5 * I * sin(flip) * conj(e), false, '0');
-		branch(g, &g->z2, q, -0.5 * I * sin(flip) * e, true, '0');
+		branch(g, &g->f2, q, ff, false, '+');
+		branch(g, &g->f2, q, fc, true, '+');
+		branch(g, &g->z2, q, zf, false, '0');
+		branch(g, &g->z2, q, conj(zf), true, '0');
 	}
 	for (size_t i = 0; i < g->z.n; i++) {
 		const struct epg_state *q = &g->z.state[i];
 
-		branch(g, &g->z2, q, cos(flip), false, '0');
-		branch(g, &g->f2, q, I * e * sin(flip), false, '+');
+		branch(g, &g->z2, q, r[2][2], false, '0');
+		branch(g, &g->f2, q, fz, false, '+');
 	}
 	swap(&g->f, &g->f2);
 	swap(&g->z, &g->z2);
@@ -199,7 +226,7 @@ static void pulse_moments(double before[3], double after[3], double lengths[2],
 	}
 }
 
-precess_status epg_run(const struct draw *d, uint32_t history, double b1, double floor,
+precess_status epg_run(const struct draw *d, uint32_t history, struct epg_field field, double floor,
 		       epg_visit visit, void *context)
 {
 	const struct program_history *h = &d->program->history[history];
@@ -217,8 +244,8 @@ precess_status epg_run(const struct draw *d, uint32_t history, double b1, double
 			pulse_moments(before, after, length, d, e);
 			precess(&g, length[0], before);
 			merge(&g, &g.f);
-			pulse(&g, b1 * sim_slot(d, d->program->pulse[q->pulse].flip),
-			      sim_slot(d, q->phase));
+			pulse(&g, field.b1 * sim_slot(d, d->program->pulse[q->pulse].flip),
+			      sim_slot(d, q->phase), length[0] + length[1], field.dB0);
 			precess(&g, length[1], after);
 		}
 		merge(&g, &g.f);

@@ -187,15 +187,19 @@ static void add_aliases(void *context, uint32_t epoch, const struct epg_state *f
 static double aliased(struct orders *o)
 {
 	enum { STEPS = 4 };
+	double lo = 0, hi = 0, off;
 
+	maps_range(o->p->sim->maps, PROGRAM_MAP_dB0, &lo, &hi);
+	off = fmax(fabs(lo), fabs(hi));
 	o->alias = 0;
 	if (!may_alias(o))
 		return 0;
 	for (int i = 0; i <= STEPS; i++) {
-		double b1 = o->p->b1[0] + (o->p->b1[1] - o->p->b1[0]) * i / STEPS;
+		struct epg_field f = { .b1 = o->p->b1[0] + (o->p->b1[1] - o->p->b1[0]) * i / STEPS };
 
-		if (epg_run(o->p->sim->draw, o->h->index, b1, 1e-8, add_aliases, o))
-			return INFINITY;
+		for (int k = 0; k < (off > 0 ? 2 : 1); k++, f.dB0 = off)
+			if (epg_run(o->p->sim->draw, o->h->index, f, 1e-8, add_aliases, o))
+				return INFINITY;
 	}
 	return 2 * o->alias;
 }

@@ -238,7 +238,8 @@ precess_status pathways_find(struct pathway **out, size_t *n, const struct draw 
 	TRY(find_windows(&s));
 	for (uint32_t h = 0; h < p->n_history; h++) {
 		for (int i = 0; i < (b1_lo < b1_hi ? 3 : 1); i++)
-			TRY(epg_run(d, h, b1[i], 1e-2 * threshold, look, &s));
+			TRY(epg_run(d, h, (struct epg_field){ .b1 = b1[i] }, 1e-2 * threshold, look,
+				    &s));
 	}
 	if (s.failed) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for coherence pathways");

@@ -145,7 +145,9 @@ int sim_slice_spins(const struct draw *d, struct text *why)
 {
 	const struct program *p = d->program;
 	const struct program_map *b1 = &p->map[PROGRAM_MAP_B1];
-	double factor[3] = { b1->value, b1->lo, b1->hi };
+	const struct program_map *off = &p->map[PROGRAM_MAP_dB0];
+	const double factor[3] = { b1->value, b1->lo, b1->hi };
+	const double far = off->channel ? fmax(fabs(off->lo), fabs(off->hi)) : fabs(off->value);
 	struct collection c = { .d = d, .slice = sim_slice_thickness(d) };
 	double least = INFINITY, most = 0;
 	int n = 1, best = 1, profile;
@@ -157,8 +159,11 @@ int sim_slice_spins(const struct draw *d, struct text *why)
 	}
 	profile = profile_spins(d, c.slice);
 	for (uint32_t h = 0; h < p->n_history && !c.failed; h++) {
-		for (int i = 0; i < (b1->channel ? 3 : 1) && !c.failed; i++)
-			c.failed |= epg_run(d, h, factor[i], floor_amplitude, collect, &c) != 0;
+		for (int i = 0; i < (b1->channel ? 6 : 2) && !c.failed; i++) {
+			struct epg_field f = { factor[i / 2], i % 2 ? far : 0 };
+
+			c.failed |= epg_run(d, h, f, floor_amplitude, collect, &c) != 0;
+		}
 	}
 	if (c.n)
 		qsort(c.at, c.n, sizeof *c.at, by_amplitude);

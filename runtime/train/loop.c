@@ -20,11 +20,21 @@ struct loop {
 	struct train_batch batch;
 	size_t per_sample; /* numbers of a label */
 	uint64_t steps, point_every;
-	double begun, shown, saved;
+	double begun, shown, saved; /* begun: seconds of earlier runs taken off */
+	double started;
 	uint64_t begun_image;
+	int percent; /* of the clock's budget, at the last point */
 	double last_loss, last_zero;
 	bool terminal;
 };
+
+/* Of the budget, 0..1. */
+static double part_done(const struct loop *l)
+{
+	if (l->o->time_limit > 0)
+		return fmin((clock_seconds() - l->begun) / l->o->time_limit, 1);
+	return (double)l->m->image / ((double)l->steps * l->batch.n);
+}
 
 /* The loss of an output of zeros. */
 static double zero_loss(const struct loop *l)
@@ -88,17 +98,21 @@ static void show(struct loop *l, bool last)
 {
 	double now = clock_seconds(), rate, left;
 	uint64_t images = l->steps * (uint64_t)l->batch.n;
+	char of[32] = "";
 
 	if (l->o->progress_every <= 0 || (!last && now - l->shown < l->o->progress_every))
 		return;
 	l->shown = now;
-	rate = (double)(l->m->image - l->begun_image) / fmax(now - l->begun, 1e-9);
+	rate = (double)(l->m->image - l->begun_image) / fmax(now - l->started, 1e-9);
 	left = (double)(images - l->m->image) / fmax(rate, 1e-9);
+	if (l->o->time_limit > 0)
+		left = fmax(l->o->time_limit - (now - l->begun), 0);
+	else
+		snprintf(of, sizeof of, "/%llu", (unsigned long long)images);
 	fprintf(stderr,
-		"%s%llu/%llu images, loss %.4g (%.2f of the zero image), %.1f images/s, %.0f s "
+		"%s%llu%s images, loss %.4g (%.2f of the zero image), %.1f images/s, %.0f s "
 		"left%s",
-		l->terminal ? "\r" : "", (unsigned long long)l->m->image,
-		(unsigned long long)images, l->last_loss,
+		l->terminal ? "\r" : "", (unsigned long long)l->m->image, of, l->last_loss,
 		l->last_zero > 0 ? l->last_loss / l->last_zero : 0, rate, left,
 		l->terminal && !last ? "   " : "\n");
 	fflush(stderr);
@@ -106,19 +120,52 @@ static void show(struct loop *l, bool last)
 
 static precess_status save(struct loop *l, bool now)
 {
+	precess_status st;
+
 	if (!l->o->checkpoint || (!now && clock_seconds() - l->saved < l->o->checkpoint_every))
 		return PRECESS_OK;
 	l->saved = clock_seconds();
+	l->m->seconds = l->saved - l->begun;
 	memcpy(l->m->weight, nn_parameters(l->nn), l->m->net->n_number * sizeof(float));
-	return train_model_write(l->o->checkpoint, l->m);
+	if (l->o->lock)
+		l->o->lock(true);
+	st = train_model_write(l->o->checkpoint, l->m);
+	if (l->o->lock)
+		l->o->lock(false);
+	return st;
+}
+
+/* After `point_every` images; under a time limit after every percent of it. */
+static bool point_due(struct loop *l)
+{
+	int percent = (int)(100 * part_done(l));
+
+	if (l->o->time_limit <= 0 || l->o->point_every)
+		return l->m->curve.open_images >= l->point_every;
+	if (percent == l->percent)
+		return false;
+	l->percent = percent;
+	return true;
+}
+
+/* In billionths: the schedule of a time limit. */
+enum { TIME_STEPS = 1000000000 };
+
+static double rate_now(const struct loop *l)
+{
+	uint64_t step = l->m->adam->step, steps = l->steps;
+
+	if (l->o->time_limit > 0) {
+		steps = TIME_STEPS;
+		step = (uint64_t)(part_done(l) * (TIME_STEPS - 1));
+	}
+	return train_rate(l->o->t, step, steps, l->m->image, l->source->images_per_epoch);
 }
 
 static precess_status one_step(struct loop *l)
 {
 	struct train_model *m = l->m;
-	uint64_t step = m->adam->step;
-	double loss,
-		rate = train_rate(l->o->t, step, l->steps, m->image, l->source->images_per_epoch);
+	double loss, rate = rate_now(l);
 	precess_status st;
 
 	l->batch.first = m->image;
@@ -139,9 +186,13 @@ static precess_status one_step(struct loop *l)
 	m->curve.open_loss += loss * l->batch.n;
 	m->curve.open_zero += l->last_zero * l->batch.n;
 	m->curve.open_images += (uint64_t)l->batch.n;
-	if (m->curve.open_images >= l->point_every) {
+	if (point_due(l)) {
 		TRY(add_point(l, rate));
 		TRY(guard(l));
+		if (l->o->look) {
+			memcpy(m->weight, nn_parameters(l->nn), m->net->n_number * sizeof(float));
+			TRY(l->o->look(l->o->context, part_done(l)));
+		}
 	}
 	show(l, false);
 	st = save(l, false);
@@ -166,7 +217,9 @@ static precess_status begin(struct loop *l)
 	l->steps = (l->o->images + n - 1) / n;
 	images = l->steps * n;
 	l->point_every = l->o->point_every ? l->o->point_every : images / 100 + 1;
-	l->begun = l->saved = l->shown = clock_seconds();
+	l->started = l->saved = l->shown = clock_seconds();
+	l->begun = l->started - l->m->seconds;
+	l->percent = (int)(100 * part_done(l));
 	l->begun_image = l->m->image;
 	l->terminal = isatty(STDERR_FILENO) == 1;
 	memcpy(nn_parameters(l->nn), l->m->weight, l->m->net->n_number * sizeof(float));
@@ -180,13 +233,13 @@ precess_status train_run(struct train_model *m, struct nn *nn, const struct trai
 {
 	struct loop l = { .m = m, .nn = nn, .source = source, .o = o };
 	uint64_t end;
-	precess_status st;
+	precess_status st, saved;
 
 	TRY(begin(&l));
 	end = l.steps * (uint64_t)l.batch.n;
 	if (o->stop_at && o->stop_at < end)
 		end = o->stop_at;
-	while (m->image < end) {
+	while (o->time_limit > 0 ? part_done(&l) < 1 : m->image < end) {
 		if (interrupted()) {
 			st = precess_fail(PRECESS_ECANCEL, "interrupted after %llu images",
 					  (unsigned long long)m->image);
@@ -195,12 +248,10 @@ precess_status train_run(struct train_model *m, struct nn *nn, const struct trai
 		TRY(one_step(&l));
 	}
 	memcpy(m->weight, nn_parameters(nn), m->net->n_number * sizeof(float));
+	m->seconds = clock_seconds() - l.begun;
 	show(&l, true);
-	if (m->image >= end || st == PRECESS_ECANCEL) {
-		precess_status saved = save(&l, true);
-
-		st = saved ? saved : st;
-	}
+	saved = save(&l, true);
+	st = saved ? saved : st;
 out:
 	free(l.batch.label);
 	free(l.batch.weight);

@@ -1,6 +1,6 @@
 /* Models in memory, and their HDF5 file:
  *
- *   attributes   kind "precess model", version, image, psnr, ssim, complex_psnr, sequence,
+ *   attributes   kind "precess model", version, image, seconds, psnr, ssim, complex_psnr, sequence,
  *                sequence_hash, hash (of definition, source, record and all weights: a
  *                file put together from two is refused, too)
  *   definition, source, record     texts
@@ -237,6 +237,7 @@ static void write_all(struct file *f, const struct train_model *m)
 	note_text(f, "sequence_hash", m->hash);
 	note_text(f, "hash", hash);
 	note(f, f->id, "image", H5T_NATIVE_DOUBLE, &image);
+	note(f, f->id, "seconds", H5T_NATIVE_DOUBLE, &m->seconds);
 	note(f, f->id, "psnr", H5T_NATIVE_DOUBLE, &m->scores.psnr);
 	note(f, f->id, "ssim", H5T_NATIVE_DOUBLE, &m->scores.ssim);
 	note(f, f->id, "complex_psnr", H5T_NATIVE_DOUBLE, &m->scores.complex_psnr);
@@ -483,11 +484,14 @@ static precess_status read_all(struct train_model *m, const struct file *f, cons
 	}
 	TRY(net_parse(&m->net, m->net_text, f->path));
 	TRY(read_number(&image, f, "image"));
+	TRY(read_number(&m->seconds, f, "seconds"));
 	TRY(read_number(&m->scores.psnr, f, "psnr"));
 	TRY(read_number(&m->scores.ssim, f, "ssim"));
 	TRY(read_number(&m->scores.complex_psnr, f, "complex_psnr"));
 	if (!(image >= 0 && image < 1e15))
 		return damaged(f, "image");
+	if (!(m->seconds >= 0 && isfinite(m->seconds)))
+		return damaged(f, "seconds");
 	m->image = (uint64_t)image;
 	TRY(read_weights(m, f));
 	TRY(read_curve(m, f));

@@ -43,7 +43,7 @@ struct train_curve {
 	struct train_point {
 		uint64_t image;      /* shown so far */
 		double loss, zero;   /* mean since the last point; the same of the zero image */
-		double rate, seconds;
+		double rate, seconds; /* since training began, pauses left out */
 	} *point;
 	double open_loss, open_zero; /* sums of the point that is not complete yet */
 	uint64_t open_images;
@@ -59,6 +59,7 @@ struct train_model {
 	struct train_scores scores;  /* NAN: not evaluated */
 	struct train_adam *adam;     /* only in checkpoints */
 	uint64_t image;              /* shown so far */
+	double seconds;              /* trained so far */
 };
 /* Whole or absent. */
 precess_status train_model_write(const char *path, const struct train_model *m);
@@ -89,12 +90,19 @@ struct train_source {
 struct train_options {
 	const struct net_template *t;
 	uint64_t images;           /* budget; rounded up to whole batches */
+	double time_limit;         /* seconds, a budget instead of `images`; 0: none. The schedule
+				    * then follows the clock: no two runs are equal */
 	uint64_t stop_at;          /* images shown after which to return; 0: the budget */
 	uint64_t guard;            /* images after which the zero-image guard looks; 0: off */
 	const char *checkpoint;    /* path; NULL: none */
 	double checkpoint_every;   /* seconds */
 	double progress_every;     /* seconds; 0: quiet */
 	uint64_t point_every;      /* images a point of the curve covers; 0: 1 % of the budget */
+	/* Called after every point of the curve, `part` of the budget spent, m's weights up to
+	 * date; may use nn. NULL: nothing. */
+	precess_status (*look)(void *context, double part);
+	void *context;
+	void (*lock)(bool on);     /* held while a checkpoint is written; NULL: nobody else uses HDF5 */
 };
 /* Trains nn from m's state (weights, adam, image, curve) and leaves the new one there. m->adam
  * NULL: a fresh start from the weights in m. Stops with PRECESS_EINVAL when the loss is not a

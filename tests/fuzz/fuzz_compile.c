@@ -15,7 +15,8 @@ static void back_end(struct ir *ir, struct lang *l)
 	struct draw *d = NULL;
 	struct text t;
 
-	if (passes_run(ir, NULL, NULL) || lower(&program, ir, l, "fuzz.seq") || program_verify(program))
+	if (passes_run(ir, NULL, NULL) || lower(&program, ir, l, "fuzz.seq") ||
+	    program_verify(program))
 		abort();
 	text_init(&t);
 	if (draw_create(&d, program, NULL, false) == PRECESS_OK)

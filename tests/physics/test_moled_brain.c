@@ -5,10 +5,9 @@
  * height is the sum over tissues of (number of spins) x M0 x (what an extended phase graph with
  * states on a plane of cells says for this T2). What is left out are the flanks of the other echoes.
  *
- * A table of heights from an earlier simulation by a program of its own. It does not say which T2
- * it gave to cerebrospinal fluid, whose share of an echo rises from 1/6 (echo 4) to 1/3 (echo 1):
- * the phantom's 1.65 s, clipped to the 650 ms of the sequence, give 0.59 for echo 1, and 0.3 s give
- * the table's 0.55. So echo 1 is held to the first route only.
+ * A table of heights from an earlier simulation by a program of its own. Echo 1, 110 ms after its
+ * pulse, is the hardest: a third of it is cerebrospinal fluid, so that it hangs on how voxels of long
+ * T2 are clipped and sampled.
  *
  * The phantom is read from $PRECESS_SHARED (../shared when unset); the test is skipped without it.
  * A peak is the largest magnitude in the 3 x 3 cells around the place where the pathway's echo must
@@ -31,7 +30,7 @@ static const struct peak {
 	{ "echo 4", -18, -48, 1 },
 	{ "echo 3", 6, -16, 0.740 },
 	{ "echo 2", -6, 16, 0.585 },
-	{ "echo 1", 18, 48, NAN },
+	{ "echo 1", 18, 48, 0.550 },
 	{ "ghost (-30, -16)", -30, -16, 0.192 },
 	{ "ghost (30, 16)", 30, 16, 0.104 },
 	{ "ghost (18, -48)", 18, -48, 0.059 },
@@ -203,8 +202,7 @@ static void constellation(void **state)
 		print_message("%-16s %.3f, states %.3f, table %.3f\n", peaks[i].name, h,
 			      cabs(states[i] / states[0]), peaks[i].table);
 		near(h, cabs(states[i] / states[0]), WITHIN_STATES, peaks[i].name, 0);
-		if (!isnan(peaks[i].table))
-			near(h, peaks[i].table, WITHIN_TABLE, peaks[i].name, 1);
+		near(h, peaks[i].table, WITHIN_TABLE, peaks[i].name, 1);
 	}
 	kspace_free(k);
 	sim_result_free(r);

@@ -13,7 +13,9 @@ static void same_bits(const char *path, enum sim_method method, int spins)
 	if (object_open(&o, "head:3") || object_maps(&m, o, d->program, fov, spins, spins, NULL))
 		fail_msg("%s", precess_error());
 	for (size_t i = 0; i < PRECESS_COUNT(threads); i++) {
-		struct sim_options options = { .method = method, .threads = threads[i], .quiet = true };
+		struct sim_options options = { .method = method,
+					       .threads = threads[i],
+					       .quiet = true };
 		struct sim_result *r;
 
 		if (sim_run(&r, d, m, &options))

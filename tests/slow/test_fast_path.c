@@ -104,17 +104,24 @@ static const struct object_kind {
 	const char *name;
 	struct maps *(*make)(int n, double fov);
 } objects[] = {
-	{ "smooth fields", fields },	{ "noise", noise },	{ "all at +150 Hz", high },
-	{ "short T2", low_short },	{ "checkerboard", checkerboard }, { "squares", squares },
-	{ "one spin", corner },		{ "one survivor", survivor },	{ "head", head },
+	{ "smooth fields", fields },
+	{ "noise", noise },
+	{ "all at +150 Hz", high },
+	{ "short T2", low_short },
+	{ "checkerboard", checkerboard },
+	{ "squares", squares },
+	{ "one spin", corner },
+	{ "one survivor", survivor },
+	{ "head", head },
 };
 
 /* ------------------------------------------------------------------ */
 static struct sim_result *run(const struct draw *d, const struct maps *m, enum sim_method method,
 			      double tolerance, int nz)
 {
-	struct sim_options o = { .method = method, .tolerance = tolerance, .nz = nz, .threads = 2,
-				 .quiet = true };
+	struct sim_options o = {
+		.method = method, .tolerance = tolerance, .nz = nz, .threads = 2, .quiet = true
+	};
 	struct sim_result *r;
 
 	if (sim_run(&r, d, m, &o))
@@ -128,7 +135,8 @@ static void against(const struct draw *d, const struct maps *m, const struct sim
 {
 	for (size_t i = 0; i < PRECESS_COUNT(tolerances); i++) {
 		struct sim_result *fast = run(d, m, SIM_auto, tolerances[i], nz);
-		double error = compare(fast, oracle) * fmax(fast->largest, oracle->largest) / fast->largest;
+		double error = compare(fast, oracle) * fmax(fast->largest, oracle->largest) /
+			       fast->largest;
 
 		if (!(error <= fast->bound + oracle->bound + apart))
 			fail_msg("%s on %s at %g: measured %g, bound %g", d->program->name, what,
@@ -144,7 +152,8 @@ static void against(const struct draw *d, const struct maps *m, const struct sim
 /* At the parameters' defaults, both ends of their ranges and between. `apart`: events that are
  * stepped through have times in whole picoseconds, in which the phase of a readout of 1 MHz moves by
  * 1e-6; relative to the signal that is more where spins cancel. */
-static void sequence(const char *path, int n, enum sim_method oracle, double apart, int nz, int draws)
+static void sequence(const char *path, int n, enum sim_method oracle, double apart, int nz,
+		     int draws)
 {
 	struct draw *d = compile_file(path);
 	const struct program *p = d->program;
@@ -155,8 +164,8 @@ static void sequence(const char *path, int n, enum sim_method oracle, double apa
 		for (uint32_t i = 0; i < p->n_param; i++) {
 			const double u = k == 1 ? 0 : k == 2 ? 1 : rng_uniform(&r, 0, 1);
 
-			value[i] = k ? p->param[i].lo + u * (p->param[i].hi - p->param[i].lo) :
-				       p->param[i].value;
+			value[i] = k ? p->param[i].lo + u * (p->param[i].hi - p->param[i].lo)
+				     : p->param[i].value;
 		}
 		if (draw_set(d, value, false))
 			fail_msg("%s", precess_error());
@@ -170,7 +179,8 @@ static void sequence(const char *path, int n, enum sim_method oracle, double apa
 		}
 	}
 	if (apart == 0)
-		print_message("%s, %d x %d spins: at most %.2f of the bound\n", p->name, n, n, worst);
+		print_message("%s, %d x %d spins: at most %.2f of the bound\n", p->name, n, n,
+			      worst);
 	free(value);
 	drop(d);
 }

@@ -79,6 +79,17 @@ static void test_set_is_shown(void **state)
 	run_end(&r);
 }
 
+/* Parameters are declared after what shapes the sequence; nothing before can be made of them. */
+static void test_too_early(void **state)
+{
+	(void)state;
+	says(HEAD "param A : time in 1ms .. 2ms = B\nparam B : time in 1ms .. 2ms\n",
+	     "t.seq:4:32: error[E30]: `B` is a parameter");
+	says(HEAD "param L : length in 1mm .. 2mm\ngeometry fov = L\n", "E30]: `L` is a parameter");
+	says("seq 1\nsequence t\nsystem max_b1 = B\nparam B : field in 1uT .. 2uT\n",
+	     "E30]: `B` is a parameter");
+}
+
 /* ------------------------------------------------------------------ steps of parameters */
 static void test_step(void **state)
 {
@@ -238,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_set_is_shown),
+		cmocka_unit_test(test_too_early),
 		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_infinite),
 		cmocka_unit_test(test_predefined),

@@ -1,0 +1,482 @@
+/* precess train: a network for a sequence, from fresh simulations or a data set.
+ *
+ * Everything that decides the result stands in the model's record, line by line; a checkpoint goes
+ * on only under the same lines. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/driver/learn.h"
+
+/* Between the seed of training and that of validation. */
+#define HELD_OUT UINT64_C(1000000007)
+#define LOOKS 10           /* validations over the whole budget */
+#define GUARD_IMAGES 2000  /* by then every sound training was below 0.8 of the zero image */
+#define CHECKPOINT_EVERY 60.0
+#define PROGRESS_EVERY 10.0
+#define RATE_WIDE 5e-4     /* from this width up the rate of a narrow network diverges */
+#define WIDE 32
+
+struct train_command {
+	struct compile_options compile;
+	const char *output, *checkpoint, *data, *net, *precision, *object, *time_limit, *curve;
+	int width, epochs, samples, batch, seed, threads, makers, reuse, validate;
+	double rate, smooth_mm;
+	bool resume, quiet, json;
+};
+
+/* One training under way. */
+struct training {
+	struct train_command *c;
+	struct compiled *compiled;
+	struct net_template t;
+	struct net *net;
+	struct nn *nn;
+	struct learn_feed *feed;
+	struct learn_test *test;
+	struct train_model *model;
+	struct train_options o;
+	struct text record, checkpoint;
+	double part; /* of the budget, at the last validation */
+	json_t *looks;
+};
+
+/* ------------------------------------------------------------------ what is asked for */
+/* Training and making samples share the threads; the result depends on the first number only. */
+static void share_threads(struct train_command *c)
+{
+	if (!c->threads)
+		c->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	if (c->data)
+		return;
+	if (!c->makers)
+		c->makers = (c->threads + 1) / 3 > 1 ? (c->threads + 1) / 3 : 1;
+	c->threads = c->threads > c->makers ? c->threads - c->makers : 1;
+}
+
+static precess_status set_template(struct training *r)
+{
+	const struct train_command *c = r->c;
+	struct net_template *t = &r->t;
+	precess_status st = network_template(t, c->net ? c->net : "derived");
+	if (st)
+		return st;
+	if (c->width) {
+		if (c->width >= WIDE && t->rate > RATE_WIDE)
+			t->rate = RATE_WIDE;
+		t->width = c->width;
+	}
+	if (c->batch)
+		t->batch = c->batch;
+	if (c->rate > 0)
+		t->rate = c->rate;
+	return PRECESS_OK;
+}
+
+/* Images to show; a time limit replaces them. */
+static precess_status set_budget(struct training *r, uint64_t per_epoch)
+{
+	const struct train_command *c = r->c;
+	struct train_options *o = &r->o;
+	int epochs = c->epochs ? c->epochs : r->t.images ? 0 : r->t.epochs;
+	if (c->time_limit)
+		return learn_time(&o->time_limit, c->time_limit);
+	if (c->samples)
+		o->images = (uint64_t)c->samples;
+	else if (epochs && per_epoch)
+		o->images = (uint64_t)epochs * per_epoch;
+	else if (c->epochs)
+		return precess_fail(PRECESS_EINVAL, "--epochs counts passes over --data; fresh samples have "
+						    "none: say --samples N");
+	else if (r->t.images)
+		o->images = (uint64_t)r->t.images;
+	else
+		return precess_fail(PRECESS_EINVAL, "network %s counts epochs, fresh samples have none: say "
+						    "--samples N or --time-limit", r->t.name);
+	return PRECESS_OK;
+}
+
+static void write_record(struct training *r)
+{
+	const struct train_command *c = r->c;
+	const struct net_template *t = &r->t;
+	const char *slash = strrchr(r->compiled->path, '/');
+	struct text *x = &r->record;
+	char b[5][32];
+	text_printf(x, "file %s\n", slash ? slash + 1 : r->compiled->path);
+	for (size_t i = 0; i < c->compile.set.n; i++)
+		text_printf(x, "set %s\n", c->compile.set.item[i]);
+	text_printf(x, "network %s\nwidth %d\nbatch %d\nseed %d\n", t->name, t->width, t->batch, c->seed);
+	text_printf(x, "optimiser adam %s %s %s %s, rate %s\n", text_double(b[0], t->beta1),
+		    text_double(b[1], t->beta2), t->schedule == NET_SCHEDULE_COSINE ? "cosine" : "step",
+		    text_double(b[2], t->warmup), text_double(b[3], t->rate));
+	text_printf(x, "precision %s\n", c->precision ? c->precision : "f32");
+	text_printf(x, "data %s\nobject %s\n", c->data ? c->data : "simulated while training",
+		    learn_feed_object(r->feed));
+	if (!c->data)
+		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse, text_double(b[4], c->smooth_mm));
+	if (r->o.time_limit > 0)
+		text_printf(x, "time_limit %s s\n", text_double(b[4], r->o.time_limit));
+	else
+		text_printf(x, "images %" PRIu64 "\n", r->o.images);
+	text_printf(x, "threads %d\ncommand %s\n", c->threads, command_line());
+}
+
+/* ------------------------------------------------------------------ going on */
+/* The first line of `now` that `was` lacks; threads and command may differ. NULL: none. */
+static const char *other_line(const char *now, const char *was)
+{
+	static char line[512];
+	for (const char *end; *now; now = end + (*end == '\n')) {
+		struct text found;
+		end = now + strcspn(now, "\n");
+		if (!strncmp(now, "threads ", 8) || !strncmp(now, "command ", 8))
+			continue;
+		text_init(&found);
+		text_printf(&found, "\n%s", was);
+		snprintf(line, sizeof line, "\n%.*s\n", (int)(end - now), now);
+		bool there = strstr(found.data, line) != NULL;
+		text_free(&found);
+		if (!there) {
+			line[strlen(line) - 1] = 0;
+			return line + 1;
+		}
+	}
+	return NULL;
+}
+
+static precess_status go_on(struct training *r)
+{
+	const char *path = r->checkpoint.data, *other;
+	struct text text;
+	char *key, *was;
+	precess_status st = train_model_read(&r->model, path, r->compiled->program->hash);
+	if (st)
+		return st;
+	if (!r->model->adam)
+		return precess_fail(PRECESS_EINVAL, "%s is a finished model, no checkpoint", path);
+	other = other_line(r->record.data, r->model->record);
+	if (other) {
+		key = strndup(other, strcspn(other, " "));
+		was = learn_record(r->model->record, key);
+		precess_fail(PRECESS_EINVAL, "%s was begun with `%s %s`, not `%s`", path, key,
+			     was ? was : "none", other);
+		free(key);
+		free(was);
+		return PRECESS_EINVAL;
+	}
+	text_init(&text);
+	net_print(&text, r->net);
+	if (strcmp(text.data, r->model->net_text))
+		st = precess_fail(PRECESS_EINVAL, "%s holds another network: its template has changed", path);
+	text_free(&text);
+	was = learn_record(r->model->record, "threads");
+	if (was && atoi(was) != r->c->threads)
+		fprintf(stderr, "precess: warning: begun with %s threads, going on with %d: the result will "
+				"differ in its last digits\n", was, r->c->threads);
+	free(was);
+	return st;
+}
+
+static precess_status begin_or_go_on(struct training *r)
+{
+	const struct program *p = r->compiled->program;
+	bool there = access(r->checkpoint.data, F_OK) == 0;
+	size_t n;
+	if (r->c->resume && there)
+		return go_on(r);
+	if (r->c->resume)
+		return precess_fail(PRECESS_EIO, "%s: there is no checkpoint to resume", r->checkpoint.data);
+	if (there)
+		return precess_fail(PRECESS_EINVAL, "%s: the checkpoint of an earlier run; --resume goes on "
+						    "from it, or remove it", r->checkpoint.data);
+	nn_initialise(r->nn, (uint64_t)r->c->seed);
+	return train_model_create(&r->model, r->nn, nn_parameters(r->nn), p->name, p->hash,
+				  lang_source_text(r->compiled->lang, 0, &n), r->record.data);
+}
+
+/* ------------------------------------------------------------------ while training */
+static void lock(bool on)
+{
+	if (on)
+		data_hdf5_lock();
+	else
+		data_hdf5_unlock();
+}
+
+static precess_status plot(const struct training *r)
+{
+	const struct train_curve *c = &r->model->curve;
+	double *x, *loss, *zero;
+	precess_status st;
+	if (!r->c->curve || c->n < 2)
+		return PRECESS_OK;
+	x = calloc(3 * c->n, sizeof *x);
+	if (!x)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	loss = x + c->n;
+	zero = loss + c->n;
+	for (uint64_t i = 0; i < c->n; i++) {
+		x[i] = (double)c->point[i].image;
+		loss[i] = c->point[i].loss;
+		zero[i] = c->point[i].zero;
+	}
+	struct text title;
+	text_init(&title);
+	text_printf(&title, "%s, %s of width %d", r->model->sequence, r->t.name, r->t.width);
+	st = plot_curve(r->c->curve, title.data, "images", "loss",
+			(struct plot_line[]){ { "training", x, loss, (int)c->n },
+					      { "zero image", x, zero, (int)c->n } }, 2);
+	text_free(&title);
+	free(x);
+	return st;
+}
+
+static precess_status validate(struct training *r)
+{
+	struct train_scores *s = &r->model->scores;
+	precess_status st;
+	if (!r->test)
+		return PRECESS_OK;
+	TRY(learn_test_score(s, r->test, r->nn));
+	if (!r->c->quiet)
+		fprintf(stderr, "%s%" PRIu64 " images: held out PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n",
+			isatty(STDERR_FILENO) ? "\n" : "", r->model->image, s->psnr, s->ssim,
+			s->complex_psnr);
+	json_array_append_new(r->looks, json_pack("{s:I, s:f, s:f, s:f}", "images",
+						  (json_int_t)r->model->image, "psnr_db", s->psnr, "ssim",
+						  s->ssim, "complex_psnr_db", s->complex_psnr));
+out:
+	return st;
+}
+
+static precess_status look(void *context, double part)
+{
+	struct training *r = context;
+	precess_status st = PRECESS_OK;
+	if (floor(part * LOOKS) > floor(r->part * LOOKS) && part < 1)
+		st = validate(r);
+	r->part = part;
+	return st ? st : plot(r);
+}
+
+/* ------------------------------------------------------------------ from start to end */
+static precess_status open_all(struct training *r)
+{
+	struct train_command *c = r->c;
+	const struct program *p = r->compiled->program;
+	enum nn_precision precision;
+	precess_status st;
+	TRY(learn_precision(&precision, c->precision));
+	share_threads(c);
+	TRY(set_template(r));
+	TRY(lower_network(&r->net, p, &r->t));
+	TRY(nn_create(&r->nn, r->net,
+		      &(struct nn_options){ .batch = r->t.batch, .precision = precision,
+					    .threads = c->threads, .training = true }));
+	struct learn_feed_options fo = {
+		.data = c->data, .object = c->object, .seed = (uint64_t)c->seed, .sub = learn_sub(r->net),
+		.reuse = c->reuse, .makers = c->makers, .smooth = c->smooth_mm * 1e-3,
+	};
+	/* Where the feed begins is known only from the checkpoint, whose lines name the feed's
+	 * object: open it twice when going on. */
+	TRY(learn_feed_create(&r->feed, p, r->net, &fo));
+	TRY(set_budget(r, learn_feed_source(r->feed).images_per_epoch));
+	write_record(r);
+	lock(true);
+	st = begin_or_go_on(r);
+	lock(false);
+	if (st)
+		goto out;
+	if (r->model->image) {
+		learn_feed_free(r->feed);
+		r->feed = NULL;
+		fo.first = r->model->image;
+		TRY(learn_feed_create(&r->feed, p, r->net, &fo));
+	}
+	struct data_recipe held = {
+		.object = learn_feed_object(r->feed), .seed = (uint64_t)c->seed + HELD_OUT, .sub = fo.sub,
+		.fine = fo.sub > 4 || 4 % fo.sub ? fo.sub : 4, .reuse = 1, .smooth = fo.smooth,
+	};
+	if (c->validate)
+		TRY(learn_test_create(&r->test, p, r->net, &held, c->validate, 0));
+out:
+	return st;
+}
+
+static precess_status train(struct training *r)
+{
+	const struct train_source source = learn_feed_source(r->feed);
+	r->o.t = &r->t;
+	r->o.guard = GUARD_IMAGES;
+	r->o.checkpoint = r->checkpoint.data;
+	r->o.checkpoint_every = CHECKPOINT_EVERY;
+	r->o.progress_every = r->c->quiet ? 0 : PROGRESS_EVERY;
+	r->o.look = look;
+	r->o.context = r;
+	r->o.lock = lock;
+	if (r->o.time_limit > 0)
+		r->part = r->model->seconds / r->o.time_limit;
+	else
+		r->part = (double)r->model->image / (double)r->o.images;
+	return train_run(r->model, r->nn, &source, &r->o);
+}
+
+/* The model as it is shipped: without the optimiser, with what training has cost. */
+static precess_status finish(struct training *r)
+{
+	struct train_model *m = r->model;
+	struct train_adam *adam = m->adam;
+	struct text record;
+	precess_status st;
+	TRY(validate(r));
+	TRY(plot(r));
+	text_init(&record);
+	text_printf(&record, "%simages_shown %" PRIu64 "\nminutes %.2f\nversion %s\n", m->record, m->image,
+		    m->seconds / 60, PRECESS_VERSION);
+	free(m->record);
+	m->record = record.data;
+	m->adam = NULL;
+	lock(true);
+	st = train_model_write(r->c->output, m);
+	lock(false);
+	m->adam = adam;
+	if (!st && !r->c->checkpoint)
+		remove(r->checkpoint.data);
+out:
+	return st;
+}
+
+static void report(const struct training *r)
+{
+	const struct train_model *m = r->model;
+	const struct train_curve *c = &m->curve;
+	double loss = c->n ? c->point[c->n - 1].loss : NAN, zero = c->n ? c->point[c->n - 1].zero : NAN;
+	if (!r->c->json) {
+		printf("wrote %s: %s of width %d for %s, %zu weights, %" PRIu64 " images in %.1f min\n",
+		       r->c->output, r->t.name, r->t.width, m->sequence, m->net->n_number, m->image,
+		       m->seconds / 60);
+		if (r->test)
+			printf("held out: PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n", m->scores.psnr,
+			       m->scores.ssim, m->scores.complex_psnr);
+		return;
+	}
+	json_t *j = json_pack("{s:b, s:s, s:s, s:i, s:I, s:I, s:f, s:i, s:f, s:f, s:O, s:s}", "ok", 1,
+			      "sequence", m->sequence, "network", r->t.name, "width", r->t.width, "weights",
+			      (json_int_t)m->net->n_number, "images", (json_int_t)m->image, "seconds",
+			      m->seconds, "threads", r->c->threads, "loss", loss, "zero_loss", zero,
+			      "validation", r->looks, "output", r->c->output);
+	json_t *rows = json_array();
+	for (uint64_t i = 0; i < c->n; i++)
+		json_array_append_new(rows, json_pack("{s:I, s:f, s:f}", "images",
+						      (json_int_t)c->point[i].image, "loss",
+						      c->point[i].loss, "rate", c->point[i].rate));
+	json_object_set_new(j, "curve", rows);
+	json_put(j);
+}
+
+static void training_free(struct training *r)
+{
+	learn_test_free(r->test);
+	learn_feed_free(r->feed);
+	train_model_free(r->model);
+	nn_free(r->nn);
+	net_free(r->net);
+	text_free(&r->record);
+	text_free(&r->checkpoint);
+	json_decref(r->looks);
+}
+
+/* Before hours of work: can its result be written? */
+static precess_status probe(const char *path)
+{
+	struct file_output *o;
+	precess_status st = file_output_create(&o, path);
+	if (!st)
+		file_output_discard(o);
+	return st;
+}
+
+static int run(struct train_command *c, struct compiled *compiled)
+{
+	struct training r = { .c = c, .compiled = compiled, .looks = json_array() };
+	precess_status st;
+	text_init(&r.record);
+	text_init(&r.checkpoint);
+	if (c->checkpoint)
+		text_printf(&r.checkpoint, "%s", c->checkpoint);
+	else
+		text_printf(&r.checkpoint, "%s.checkpoint", c->output);
+	TRY(probe(c->output));
+	TRY(probe(r.checkpoint.data));
+	TRY(open_all(&r));
+	st = train(&r);
+	if (st == PRECESS_ECANCEL)
+		precess_wrap(st, "%s keeps the state; --resume goes on", r.checkpoint.data);
+	if (st)
+		goto out;
+	TRY(finish(&r));
+	report(&r);
+out:
+	training_free(&r);
+	return st ? learn_failed(compiled->lang, c->json, st) : EXIT_OK;
+}
+
+static int compile_and_run(struct train_command *c, const char *path)
+{
+	struct compiled compiled;
+	interrupt_watch();
+	int rc = compile(&compiled, path, &c->compile);
+	if (rc)
+		rc = c->json ? json_failure(compiled.lang, rc) : rc;
+	else if (!compiled.program)
+		rc = usage_error("train", "%s is a module: it plays nothing by itself", path);
+	else
+		rc = run(c, &compiled);
+	compiled_free(&compiled);
+	return rc;
+}
+
+int cmd_train(int argc, char **argv)
+{
+	struct train_command c = { .compile.samples = true, .seed = 1, .reuse = 4, .validate = 20 };
+	struct option_list files = { 0 };
+	const struct option table[] = {
+		{ "--data", NULL, OPTION_TEXT, &c.data, 0, 0, "data set of `precess generate` (default: samples simulated while training)" },
+		{ "--net", NULL, OPTION_TEXT, &c.net, 0, 0, "derived, paper, or FILE.net (derived)" },
+		{ "--width", NULL, OPTION_INT, &c.width, 1, 1024, "of the network's U-Net (the template's)" },
+		{ "--samples", NULL, OPTION_INT, &c.samples, 1, 2147483647, "images to show, repeated ones counted (the template's)" },
+		{ "--epochs", NULL, OPTION_INT, &c.epochs, 1, 1000000, "passes over --data instead" },
+		{ "--time-limit", NULL, OPTION_TEXT, &c.time_limit, 0, 0, "train for this long instead: 90s, 20min, 2h; the learning rate follows the clock" },
+		{ "--batch", NULL, OPTION_INT, &c.batch, 1, 1024, "images per step (the template's)" },
+		{ "--lr", NULL, OPTION_REAL, &c.rate, 0, 1, "learning rate (the template's)" },
+		{ "--seed", NULL, OPTION_INT, &c.seed, 0, 2147483647, "of weights, samples and their order (1)" },
+		{ "--object", NULL, OPTION_TEXT, &c.object, 0, 0, "head (drawn afresh), a folder of map files, or as for simulate" },
+		{ "--reuse", NULL, OPTION_INT, &c.reuse, 1, 1000, "times a simulated sample is shown, between others (4)" },
+		{ "--smooth", NULL, OPTION_REAL, &c.smooth_mm, 0, 100, "FWHM in mm of a blur of the object (0)" },
+		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0, "of activations: f32 or bf16 (f32)" },
+		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256, "threads, those that simulate counted (default: all)" },
+		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255, "threads of them that simulate (a third)" },
+		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a const" },
+		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000, "held-out samples scored ten times on the way; 0: none (20)" },
+		{ "--checkpoint", NULL, OPTION_TEXT, &c.checkpoint, 0, 0, "state to resume from (MODEL.h5.checkpoint, removed at the end)" },
+		{ "--resume", NULL, OPTION_FLAG, &c.resume, 0, 0, "go on from the checkpoint" },
+		{ "--curve", NULL, OPTION_TEXT, &c.curve, 0, 0, "picture of the loss, svg, pdf or png" },
+		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "model to write, HDF5" },
+		{ "--quiet", "-q", OPTION_FLAG, &c.quiet, 0, 0, "no progress" },
+		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0, "one JSON object on standard output" },
+	};
+	int rc = options_parse("train", argc, argv, table, PRECESS_COUNT(table), &files);
+	if (rc)
+		return rc < 0 ? EXIT_OK : rc;
+	c.compile.json = c.json;
+	if (files.n != 1)
+		return usage_error("train", files.n ? "one sequence at a time" : "which sequence?");
+	if (!c.output)
+		return usage_error("train", "which model? -o MODEL.h5");
+	if (!!c.samples + !!c.epochs + !!c.time_limit > 1)
+		return usage_error("train", "one of --samples, --epochs and --time-limit");
+	return compile_and_run(&c, files.item[0]);
+}
