@@ -422,7 +422,7 @@ static const struct layer_case {
 static uint32_t add_input(struct net *net, int channels, int i)
 {
 	struct net_channel c[64];
-	char name[16];
+	char name[32];
 
 	for (int k = 0; k < abs(channels); k++) {
 		snprintf(name, sizeof name, "p%d_%d", i, k);
