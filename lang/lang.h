@@ -24,7 +24,7 @@ bool dim_equal(struct dim a, struct dim b);
 /* The type name users write for it ("time", "angle", "frequency", ...) or its unit ("1/m"). */
 const char *dim_name(struct lang *l, struct dim d);
 /* The unit a value of this dimension is best shown in, e.g. 0.0105 s -> "10.5ms". */
-const char *dim_show(struct lang *l, double si_value, struct dim d);
+const char *dim_show(struct lang *l, double value, struct dim d);
 /* `unit` such as "mT/m": factor to SI and dimension. False when unknown. */
 bool unit_find(const char *unit, size_t n, double *factor, struct dim *d);
 /* `type` such as "time": its dimension; false when it is not a quantity type. */
@@ -123,6 +123,28 @@ precess_status lang_parse_file(struct node **out, struct lang *l, const char *pa
 /* Parses NAME=VALUE of a command line as a CONST node; diagnostics show `--set NAME=VALUE`. NULL
  * after errors. */
 struct node *lang_parse_setting(struct lang *l, const char *name, const char *value);
+
+/* ------------------------------------------------------------------ the text itself */
+/* Appends `text` in the one layout that every file has. False, with diagnostics, when it has syntax
+ * errors. The tree of the result is the same, and formatting it again changes nothing. */
+bool lang_format(struct text *out, struct lang *l, const char *path, const char *text, size_t n);
+
+enum token_class {
+	TOKEN_COMMENT,
+	TOKEN_KEYWORD,
+	TOKEN_NAME,
+	TOKEN_NUMBER,
+	TOKEN_TEXT,
+	TOKEN_OPERATOR,
+	TOKEN_BAD
+};
+struct lang_token {
+	enum token_class class;
+	struct span span;
+	bool begins; /* a keyword that begins a statement */
+};
+/* The tokens and comments of a source in order, made on demand; also of text that does not parse. */
+size_t lang_tokens(const struct lang_token **out, struct lang *l, uint32_t source);
 
 const char *lang_source_path(const struct lang *l, uint32_t source);
 const char *lang_source_text(const struct lang *l, uint32_t source, size_t *n);

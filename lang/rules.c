@@ -79,7 +79,7 @@ void rule_foreign(struct parse *p, enum lang_kind kind)
 	else
 		d = diag_error(p->l, "E50", at, "this is a Pulseq file");
 	diag_help(p->l, d,
-		  "precess %s does not read Pulseq files; a file of its own language begins with"
-		  " `seq %d` and `sequence my_sequence`",
-		  PRECESS_VERSION, LANG_VERSION);
+		  "`precess check`, `explain`, `plot` and `simulate` read it as it is; a file of"
+		  " this language begins with `seq %d` and `sequence my_sequence`",
+		  LANG_VERSION);
 }

@@ -23,8 +23,11 @@ static const struct rule {
 	{ "runtime/bloch", " runtime/base " },
 	{ "runtime/object", " runtime/base runtime/program " },
 	{ "runtime/cpu", " runtime/base runtime/bloch " },
+	{ "runtime/backend", " runtime/base runtime/bloch " },
+	{ "runtime/cuda", " runtime/base runtime/bloch runtime/backend " },
 	{ "runtime/sim",
-	  " runtime/base runtime/program runtime/object runtime/bloch runtime/cpu " },
+	  " runtime/base runtime/program runtime/object runtime/bloch runtime/backend "
+	  "runtime/cpu " },
 	{ "runtime/io", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/data", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/plot", " runtime/base runtime/program runtime/object runtime/sim " },
@@ -35,6 +38,8 @@ static const struct rule {
 	{ "compiler/elab", " runtime/base runtime/program:lists lang compiler/ir " },
 	{ "compiler/passes", " runtime/base lang compiler/ir " },
 	{ "compiler/lower", " runtime/base runtime/program lang compiler/ir compiler/passes " },
+	{ "compiler/pulseq", " runtime/base runtime/program:lists lang compiler/ir " },
+	{ "compiler/lsp", " runtime/base runtime/program:lists lang compiler/elab compiler/ir " },
 	{ "compiler/driver", "*" },
 };
 
@@ -48,11 +53,12 @@ static const struct rule libraries[] = {
 	{ "zlib", " runtime/data " },
 	{ "png", " runtime/io " },
 	{ "cairo", " runtime/plot " },
-	{ "jansson", " compiler/driver " },
+	{ "jansson", " compiler/driver compiler/lsp " },
 	{ "omp.h", " runtime/cpu runtime/sim runtime/nn " },
 	{ "dnnl", " runtime/nn " },
 	{ "oneapi/dnnl", " runtime/nn " },
-	{ "cuda", "" },
+	{ "cuda", " runtime/cuda " },
+	{ "cufft", " runtime/cuda " },
 };
 
 /* The contract has two halves, sequences and networks; most users need one of them. */

@@ -88,10 +88,11 @@ static precess_status write_outputs(const struct outputs *out, const struct scen
  * method, and with `verbose` everything that the methods say of their terms and bounds. */
 static void print_reasons(const char *report, bool verbose)
 {
-	static const char refused[] = "direct: ";
+	static const char refused[] = "direct: ", device[] = "device: ";
 	for (size_t n; *report; report += n + (report[n] == '\n')) {
 		n = strcspn(report, "\n");
-		if (verbose || !strncmp(report, refused, strlen(refused)))
+		if (verbose || !strncmp(report, refused, strlen(refused)) ||
+		    !strncmp(report, device, strlen(device)))
 			printf("          %.*s\n", (int)n, report);
 	}
 }
@@ -219,9 +220,10 @@ int cmd_simulate(int argc, char **argv)
 		{ "--map", NULL, OPTION_LIST, &so.map, 0, 0, "NAME=VALUE: one value instead of the object's map, as in B1=1" },
 		{ "--spins", NULL, OPTION_INT, &so.spins, 1, 16384, "spins along x and y (default 4 per pixel)" },
 		{ "--nz", NULL, OPTION_INT, &so.sim.nz, 1, 4096, "spins through the slice (default: as many as needed)" },
-		{ "--method", NULL, OPTION_TEXT, &so.method, 0, 0, "auto, line, direct or step" },
+		{ "--method", NULL, OPTION_TEXT, &so.method, 0, 0, "auto, train, line, nufft, direct or step" },
 		{ "--tolerance", NULL, OPTION_REAL, &so.sim.tolerance, 1e-14, 1, "error allowed, relative to the largest sample (1e-4)" },
 		{ "--threads", NULL, OPTION_INT, &so.sim.threads, 1, 1024, "threads (default: all)" },
+		{ "--device", NULL, OPTION_TEXT, &so.sim.device, 0, 0, "auto, cpu, cuda or cuda:N, for the line method (cpu)" },
 		{ "--output", "-o", OPTION_TEXT, &out.h5, 0, 0, "result file, HDF5" },
 		{ "--png", NULL, OPTION_TEXT, &out.png, 0, 0, "picture PREFIX.png of image and k-space" },
 		{ "--verbose", "-v", OPTION_FLAG, &out.verbose, 0, 0, "say how each group of readouts was computed" },

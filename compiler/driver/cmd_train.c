@@ -12,11 +12,11 @@
 
 /* Between the seed of training and that of validation. */
 #define HELD_OUT UINT64_C(1000000007)
-#define LOOKS 10           /* validations over the whole budget */
-#define GUARD_IMAGES 2000  /* by then every sound training was below 0.8 of the zero image */
+#define LOOKS 10          /* validations over the whole budget */
+#define GUARD_IMAGES 2000 /* by then every sound training was below 0.8 of the zero image */
 #define CHECKPOINT_EVERY 60.0
 #define PROGRESS_EVERY 10.0
-#define RATE_WIDE 5e-4     /* from this width up the rate of a narrow network diverges */
+#define RATE_WIDE 5e-4 /* from this width up the rate of a narrow network diverges */
 #define WIDE 32
 
 struct train_command {
@@ -88,13 +88,16 @@ static precess_status set_budget(struct training *r, uint64_t per_epoch)
 	else if (epochs && per_epoch)
 		o->images = (uint64_t)epochs * per_epoch;
 	else if (c->epochs)
-		return precess_fail(PRECESS_EINVAL, "--epochs counts passes over --data; fresh samples have "
-						    "none: say --samples N");
+		return precess_fail(PRECESS_EINVAL,
+				    "--epochs counts passes over --data; fresh samples have "
+				    "none: say --samples N");
 	else if (r->t.images)
 		o->images = (uint64_t)r->t.images;
 	else
-		return precess_fail(PRECESS_EINVAL, "network %s counts epochs, fresh samples have none: say "
-						    "--samples N or --time-limit", r->t.name);
+		return precess_fail(PRECESS_EINVAL,
+				    "network %s counts epochs, fresh samples have none: say "
+				    "--samples N or --time-limit",
+				    r->t.name);
 	return PRECESS_OK;
 }
 
@@ -108,15 +111,18 @@ static void write_record(struct training *r)
 	text_printf(x, "file %s\n", slash ? slash + 1 : r->compiled->path);
 	for (size_t i = 0; i < c->compile.set.n; i++)
 		text_printf(x, "set %s\n", c->compile.set.item[i]);
-	text_printf(x, "network %s\nwidth %d\nbatch %d\nseed %d\n", t->name, t->width, t->batch, c->seed);
+	text_printf(x, "network %s\nwidth %d\nbatch %d\nseed %d\n", t->name, t->width, t->batch,
+		    c->seed);
 	text_printf(x, "optimiser adam %s %s %s %s, rate %s\n", text_double(b[0], t->beta1),
-		    text_double(b[1], t->beta2), t->schedule == NET_SCHEDULE_COSINE ? "cosine" : "step",
+		    text_double(b[1], t->beta2),
+		    t->schedule == NET_SCHEDULE_COSINE ? "cosine" : "step",
 		    text_double(b[2], t->warmup), text_double(b[3], t->rate));
 	text_printf(x, "precision %s\n", c->precision ? c->precision : "f32");
 	text_printf(x, "data %s\nobject %s\n", c->data ? c->data : "simulated while training",
 		    learn_feed_object(r->feed));
 	if (!c->data)
-		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse, text_double(b[4], c->smooth_mm));
+		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse,
+			    text_double(b[4], c->smooth_mm));
 	if (r->o.time_limit > 0)
 		text_printf(x, "time_limit %s s\n", text_double(b[4], r->o.time_limit));
 	else
@@ -170,12 +176,15 @@ static precess_status go_on(struct training *r)
 	text_init(&text);
 	net_print(&text, r->net);
 	if (strcmp(text.data, r->model->net_text))
-		st = precess_fail(PRECESS_EINVAL, "%s holds another network: its template has changed", path);
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s holds another network: its template has changed", path);
 	text_free(&text);
 	was = learn_record(r->model->record, "threads");
 	if (was && atoi(was) != r->c->threads)
-		fprintf(stderr, "precess: warning: begun with %s threads, going on with %d: the result will "
-				"differ in its last digits\n", was, r->c->threads);
+		fprintf(stderr,
+			"precess: warning: begun with %s threads, going on with %d: the last digits "
+			"will differ\n",
+			was, r->c->threads);
 	free(was);
 	return st;
 }
@@ -188,10 +197,13 @@ static precess_status begin_or_go_on(struct training *r)
 	if (r->c->resume && there)
 		return go_on(r);
 	if (r->c->resume)
-		return precess_fail(PRECESS_EIO, "%s: there is no checkpoint to resume", r->checkpoint.data);
+		return precess_fail(PRECESS_EIO, "%s: there is no checkpoint to resume",
+				    r->checkpoint.data);
 	if (there)
-		return precess_fail(PRECESS_EINVAL, "%s: the checkpoint of an earlier run; --resume goes on "
-						    "from it, or remove it", r->checkpoint.data);
+		return precess_fail(PRECESS_EINVAL,
+				    "%s: the checkpoint of an earlier run; --resume goes on "
+				    "from it, or remove it",
+				    r->checkpoint.data);
 	nn_initialise(r->nn, (uint64_t)r->c->seed);
 	return train_model_create(&r->model, r->nn, nn_parameters(r->nn), p->name, p->hash,
 				  lang_source_text(r->compiled->lang, 0, &n), r->record.data);
@@ -228,7 +240,8 @@ static precess_status plot(const struct training *r)
 	text_printf(&title, "%s, %s of width %d", r->model->sequence, r->t.name, r->t.width);
 	st = plot_curve(r->c->curve, title.data, "images", "loss",
 			(struct plot_line[]){ { "training", x, loss, (int)c->n },
-					      { "zero image", x, zero, (int)c->n } }, 2);
+					      { "zero image", x, zero, (int)c->n } },
+			2);
 	text_free(&title);
 	free(x);
 	return st;
@@ -242,12 +255,15 @@ static precess_status validate(struct training *r)
 		return PRECESS_OK;
 	TRY(learn_test_score(s, r->test, r->nn));
 	if (!r->c->quiet)
-		fprintf(stderr, "%s%" PRIu64 " images: held out PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n",
+		fprintf(stderr,
+			"%s%" PRIu64
+			" images: held out PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n",
 			isatty(STDERR_FILENO) ? "\n" : "", r->model->image, s->psnr, s->ssim,
 			s->complex_psnr);
-	json_array_append_new(r->looks, json_pack("{s:I, s:f, s:f, s:f}", "images",
-						  (json_int_t)r->model->image, "psnr_db", s->psnr, "ssim",
-						  s->ssim, "complex_psnr_db", s->complex_psnr));
+	json_array_append_new(r->looks,
+			      json_pack("{s:I, s:f, s:f, s:f}", "images",
+					(json_int_t)r->model->image, "psnr_db", s->psnr, "ssim",
+					s->ssim, "complex_psnr_db", s->complex_psnr));
 out:
 	return st;
 }
@@ -274,11 +290,18 @@ static precess_status open_all(struct training *r)
 	TRY(set_template(r));
 	TRY(lower_network(&r->net, p, &r->t));
 	TRY(nn_create(&r->nn, r->net,
-		      &(struct nn_options){ .batch = r->t.batch, .precision = precision,
-					    .threads = c->threads, .training = true }));
+		      &(struct nn_options){ .batch = r->t.batch,
+					    .precision = precision,
+					    .threads = c->threads,
+					    .training = true }));
 	struct learn_feed_options fo = {
-		.data = c->data, .object = c->object, .seed = (uint64_t)c->seed, .sub = learn_sub(r->net),
-		.reuse = c->reuse, .makers = c->makers, .smooth = c->smooth_mm * 1e-3,
+		.data = c->data,
+		.object = c->object,
+		.seed = (uint64_t)c->seed,
+		.sub = learn_sub(r->net),
+		.reuse = c->reuse,
+		.makers = c->makers,
+		.smooth = c->smooth_mm * 1e-3,
 	};
 	/* Where the feed begins is known only from the checkpoint, whose lines name the feed's
 	 * object: open it twice when going on. */
@@ -297,8 +320,12 @@ static precess_status open_all(struct training *r)
 		TRY(learn_feed_create(&r->feed, p, r->net, &fo));
 	}
 	struct data_recipe held = {
-		.object = learn_feed_object(r->feed), .seed = (uint64_t)c->seed + HELD_OUT, .sub = fo.sub,
-		.fine = fo.sub > 4 || 4 % fo.sub ? fo.sub : 4, .reuse = 1, .smooth = fo.smooth,
+		.object = learn_feed_object(r->feed),
+		.seed = (uint64_t)c->seed + HELD_OUT,
+		.sub = fo.sub,
+		.fine = fo.sub > 4 || 4 % fo.sub ? fo.sub : 4,
+		.reuse = 1,
+		.smooth = fo.smooth,
 	};
 	if (c->validate)
 		TRY(learn_test_create(&r->test, p, r->net, &held, c->validate, 0));
@@ -334,8 +361,8 @@ static precess_status finish(struct training *r)
 	TRY(validate(r));
 	TRY(plot(r));
 	text_init(&record);
-	text_printf(&record, "%simages_shown %" PRIu64 "\nminutes %.2f\nversion %s\n", m->record, m->image,
-		    m->seconds / 60, PRECESS_VERSION);
+	text_printf(&record, "%simages_shown %" PRIu64 "\nminutes %.2f\nversion %s\n", m->record,
+		    m->image, m->seconds / 60, PRECESS_VERSION);
 	free(m->record);
 	m->record = record.data;
 	m->adam = NULL;
@@ -353,21 +380,27 @@ static void report(const struct training *r)
 {
 	const struct train_model *m = r->model;
 	const struct train_curve *c = &m->curve;
-	double loss = c->n ? c->point[c->n - 1].loss : NAN, zero = c->n ? c->point[c->n - 1].zero : NAN;
+	double loss = c->n ? c->point[c->n - 1].loss : NAN,
+	       zero = c->n ? c->point[c->n - 1].zero : NAN;
 	if (!r->c->json) {
-		printf("wrote %s: %s of width %d for %s, %zu weights, %" PRIu64 " images in %.1f min\n",
+		printf("wrote %s: %s of width %d for %s, %zu weights, %" PRIu64
+		       " images in %.1f min\n",
 		       r->c->output, r->t.name, r->t.width, m->sequence, m->net->n_number, m->image,
 		       m->seconds / 60);
 		if (r->test)
-			printf("held out: PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n", m->scores.psnr,
-			       m->scores.ssim, m->scores.complex_psnr);
+			printf("held out: PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n",
+			       m->scores.psnr, m->scores.ssim, m->scores.complex_psnr);
 		return;
 	}
-	json_t *j = json_pack("{s:b, s:s, s:s, s:i, s:I, s:I, s:f, s:i, s:f, s:f, s:O, s:s}", "ok", 1,
-			      "sequence", m->sequence, "network", r->t.name, "width", r->t.width, "weights",
-			      (json_int_t)m->net->n_number, "images", (json_int_t)m->image, "seconds",
-			      m->seconds, "threads", r->c->threads, "loss", loss, "zero_loss", zero,
-			      "validation", r->looks, "output", r->c->output);
+	json_t *j = json_pack("{s:b, s:s, s:s, s:i, s:I, s:I, s:f, s:i, s:f, s:f, s:O, s:s}", "ok",
+			      1, "sequence", m->sequence, "network", r->t.name, "width", r->t.width,
+			      "weights", (json_int_t)m->net->n_number, "images",
+			      (json_int_t)m->image, "seconds", m->seconds, "threads", r->c->threads,
+			      "loss", loss, "zero_loss", zero, "validation", r->looks, "output",
+			      r->c->output);
+	char hash[65];
+	hash_hex(hash, m->weight, m->net->n_number * sizeof *m->weight);
+	json_object_set_new(j, "weights_hash", json_string(hash));
 	json_t *rows = json_array();
 	for (uint64_t i = 0; i < c->n; i++)
 		json_array_append_new(rows, json_pack("{s:I, s:f, s:f}", "images",
@@ -444,29 +477,48 @@ int cmd_train(int argc, char **argv)
 	struct train_command c = { .compile.samples = true, .seed = 1, .reuse = 4, .validate = 20 };
 	struct option_list files = { 0 };
 	const struct option table[] = {
-		{ "--data", NULL, OPTION_TEXT, &c.data, 0, 0, "data set of `precess generate` (default: samples simulated while training)" },
-		{ "--net", NULL, OPTION_TEXT, &c.net, 0, 0, "derived, paper, or FILE.net (derived)" },
-		{ "--width", NULL, OPTION_INT, &c.width, 1, 1024, "of the network's U-Net (the template's)" },
-		{ "--samples", NULL, OPTION_INT, &c.samples, 1, 2147483647, "images to show, repeated ones counted (the template's)" },
-		{ "--epochs", NULL, OPTION_INT, &c.epochs, 1, 1000000, "passes over --data instead" },
-		{ "--time-limit", NULL, OPTION_TEXT, &c.time_limit, 0, 0, "train for this long instead: 90s, 20min, 2h; the learning rate follows the clock" },
-		{ "--batch", NULL, OPTION_INT, &c.batch, 1, 1024, "images per step (the template's)" },
+		{ "--data", NULL, OPTION_TEXT, &c.data, 0, 0,
+		  "data set of `precess generate` (default: samples simulated while training)" },
+		{ "--net", NULL, OPTION_TEXT, &c.net, 0, 0,
+		  "derived, paper, or FILE.net (derived)" },
+		{ "--width", NULL, OPTION_INT, &c.width, 1, 1024,
+		  "of the network's U-Net (the template's)" },
+		{ "--samples", NULL, OPTION_INT, &c.samples, 1, 2147483647,
+		  "images to show, repeated ones counted (the template's)" },
+		{ "--epochs", NULL, OPTION_INT, &c.epochs, 1, 1000000,
+		  "passes over --data instead" },
+		{ "--time-limit", NULL, OPTION_TEXT, &c.time_limit, 0, 0,
+		  "train for this long instead: 90s, 20min, 2h; the learning rate follows the "
+		  "clock" },
+		{ "--batch", NULL, OPTION_INT, &c.batch, 1, 1024,
+		  "images per step (the template's)" },
 		{ "--lr", NULL, OPTION_REAL, &c.rate, 0, 1, "learning rate (the template's)" },
-		{ "--seed", NULL, OPTION_INT, &c.seed, 0, 2147483647, "of weights, samples and their order (1)" },
-		{ "--object", NULL, OPTION_TEXT, &c.object, 0, 0, "head (drawn afresh), a folder of map files, or as for simulate" },
-		{ "--reuse", NULL, OPTION_INT, &c.reuse, 1, 1000, "times a simulated sample is shown, between others (4)" },
-		{ "--smooth", NULL, OPTION_REAL, &c.smooth_mm, 0, 100, "FWHM in mm of a blur of the object (0)" },
-		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0, "of activations: f32 or bf16 (f32)" },
-		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256, "threads, those that simulate counted (default: all)" },
-		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255, "threads of them that simulate (a third)" },
+		{ "--seed", NULL, OPTION_INT, &c.seed, 0, 2147483647,
+		  "of weights, samples and their order (1)" },
+		{ "--object", NULL, OPTION_TEXT, &c.object, 0, 0,
+		  "head (drawn afresh), a folder of map files, or as for simulate" },
+		{ "--reuse", NULL, OPTION_INT, &c.reuse, 1, 1000,
+		  "times a simulated sample is shown, between others (4)" },
+		{ "--smooth", NULL, OPTION_REAL, &c.smooth_mm, 0, 100,
+		  "FWHM in mm of a blur of the object (0)" },
+		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0,
+		  "of activations: f32 or bf16 (f32)" },
+		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256,
+		  "threads, those that simulate counted (default: all)" },
+		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255,
+		  "threads of them that simulate (a third)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a const" },
-		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000, "held-out samples scored ten times on the way; 0: none (20)" },
-		{ "--checkpoint", NULL, OPTION_TEXT, &c.checkpoint, 0, 0, "state to resume from (MODEL.h5.checkpoint, removed at the end)" },
+		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000,
+		  "held-out samples scored ten times on the way; 0: none (20)" },
+		{ "--checkpoint", NULL, OPTION_TEXT, &c.checkpoint, 0, 0,
+		  "state to resume from (MODEL.h5.checkpoint, removed at the end)" },
 		{ "--resume", NULL, OPTION_FLAG, &c.resume, 0, 0, "go on from the checkpoint" },
-		{ "--curve", NULL, OPTION_TEXT, &c.curve, 0, 0, "picture of the loss, svg, pdf or png" },
+		{ "--curve", NULL, OPTION_TEXT, &c.curve, 0, 0,
+		  "picture of the loss, svg, pdf or png" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "model to write, HDF5" },
 		{ "--quiet", "-q", OPTION_FLAG, &c.quiet, 0, 0, "no progress" },
-		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0, "one JSON object on standard output" },
+		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0,
+		  "one JSON object on standard output" },
 	};
 	int rc = options_parse("train", argc, argv, table, PRECESS_COUNT(table), &files);
 	if (rc)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/driver/driver.h"
@@ -18,7 +19,7 @@ static int terminal_columns(void)
 	return COLUMNS;
 }
 
-static void print_diagnostics(struct lang *l)
+void print_diagnostics(struct lang *l)
 {
 	struct text t;
 	text_init(&t);
@@ -92,7 +93,8 @@ static int check_samples(struct compiled *c)
 {
 	if (c->program->n_sample)
 		return EXIT_OK;
-	struct diag *d = diag_error(c->lang, "E62", c->tree->name_span, "this sequence has no readout");
+	struct span at = c->tree ? c->tree->name_span : span_none;
+	struct diag *d = diag_error(c->lang, "E62", at, "this sequence has no readout");
 	diag_help(c->lang, d, "`play adc(...)` samples the signal");
 	return EXIT_DIAGNOSTICS;
 }
@@ -114,6 +116,43 @@ static int back_end(struct compiled *c, const struct compile_options *o)
 	return o->samples ? check_samples(c) : EXIT_OK;
 }
 
+/* ------------------------------------------------------------------ Pulseq */
+/* Only files are looked into: what a pipe gives is gone once read. */
+static bool is_pulseq(const char *path)
+{
+	char head[4096];
+	struct stat info;
+	size_t n;
+	FILE *f;
+	if (stat(path, &info) || !S_ISREG(info.st_mode) || !(f = fopen(path, "rb")))
+		return false;
+	n = fread(head, 1, sizeof head, f);
+	fclose(f);
+	enum lang_kind kind = lang_sniff(head, n);
+	return kind == LANG_PULSEQ_TEXT || kind == LANG_PULSEQ_BINARY;
+}
+
+static int compile_pulseq(struct compiled *c, const struct compile_options *o)
+{
+	struct text warnings;
+	if (o->set.n)
+		return argument_error("--set %s: a Pulseq file has no parameters", o->set.item[0]);
+	if (o->dump && !strcmp(o->dump, "tree"))
+		return argument_error("--dump tree: a Pulseq file has none; ir and schedule can be "
+				      "shown");
+	text_init(&warnings);
+	precess_status st = pulseq_read(&c->ir, c->path, &warnings);
+	if (!o->json)
+		fputs(warnings.data, stderr);
+	text_free(&warnings);
+	if (st)
+		return world_error(st);
+	int rc = back_end(c, o);
+	if (!o->json)
+		print_diagnostics(c->lang);
+	return rc;
+}
+
 int compile(struct compiled *c, const char *path, const struct compile_options *o)
 {
 	memset(c, 0, sizeof *c);
@@ -124,6 +163,8 @@ int compile(struct compiled *c, const char *path, const struct compile_options *
 	if (o->json && (o->dump || o->dump_after))
 		return argument_error("--json keeps standard output for one object; leave %s out",
 				   o->dump ? "--dump" : "--dump-after");
+	if (!o->text && is_pulseq(path))
+		return compile_pulseq(c, o);
 	precess_status st = PRECESS_OK;
 	if (o->text)
 		c->tree = lang_parse(c->lang, path, o->text, strlen(o->text));

@@ -8,6 +8,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/lower/lower.h"
 #include "compiler/passes/passes.h"
+#include "compiler/pulseq/pulseq.h"
 #include "lang/lang.h"
 #include "runtime/base/base.h"
 #include "runtime/io/io.h"
@@ -69,7 +70,7 @@ struct compile_options {
 	bool samples;           /* a sequence without readouts is an error */
 	const char *text;       /* the source; NULL: read from the path */
 };
-/* One source through parse, elaborate, passes, lower. */
+/* One source through parse, elaborate, passes, lower. A Pulseq file has no tree. */
 struct compiled {
 	const char *path;
 	struct lang *lang;
@@ -81,6 +82,8 @@ struct compiled {
  * c->lang for the caller). `c` must be released whatever the outcome. */
 int compile(struct compiled *c, const char *path, const struct compile_options *o);
 void compiled_free(struct compiled *c);
+/* To standard error, as a terminal shows them. */
+void print_diagnostics(struct lang *l);
 /* Diagnostics as a JSON array (new reference). */
 json_t *json_diagnostics(struct lang *l);
 /* Parameter values by name (new reference). */

@@ -43,11 +43,11 @@ precess_status learn_check_shape(const struct data_shape *h, const struct net *n
 				 const char *sequence)
 {
 	if (h->n_set != 1)
-		return precess_fail(PRECESS_ENOTSUP, "%s makes %d images; a network learns one", sequence,
-				    h->n_set);
+		return precess_fail(PRECESS_ENOTSUP, "%s makes %d images; a network learns one",
+				    sequence, h->n_set);
 	if (h->nx != net->matrix[0] || h->ny != net->matrix[1])
-		return precess_fail(PRECESS_EINVAL, "images of %d x %d for a network of %d x %d", h->nx,
-				    h->ny, net->matrix[0], net->matrix[1]);
+		return precess_fail(PRECESS_EINVAL, "images of %d x %d for a network of %d x %d",
+				    h->nx, h->ny, net->matrix[0], net->matrix[1]);
 	return PRECESS_OK;
 }
 
@@ -94,7 +94,8 @@ precess_status learn_test_create(struct learn_test **out, const struct program *
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	t->p = p;
 	t->sample = calloc((size_t)n, sizeof *t->sample);
-	t->label = memory_aligned(2 * sizeof(float) * (size_t)net->matrix[0] * (size_t)net->matrix[1]);
+	t->label =
+		memory_aligned(2 * sizeof(float) * (size_t)net->matrix[0] * (size_t)net->matrix[1]);
 	if (!t->sample || !t->label) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;
@@ -103,8 +104,8 @@ precess_status learn_test_create(struct learn_test **out, const struct program *
 	TRY(data_source_create(&source, p, r));
 	TRY(learn_check_shape(data_source_shape(source), net, p->name));
 	TRY(data_stream_create(&stream, source,
-			       &(struct data_stream_options){ .count = (uint64_t)n, .threads = threads,
-							      .ahead = n }));
+			       &(struct data_stream_options){
+				       .count = (uint64_t)n, .threads = threads, .ahead = n }));
 	for (; t->n < n; t->n++) {
 		if (interrupted()) {
 			st = precess_fail(PRECESS_ECANCEL, "interrupted");
@@ -148,8 +149,8 @@ precess_status learn_test_score(struct train_scores *out, struct learn_test *t, 
 		TRY(nn_forward(nn));
 		for (int i = 0; i < n; i++) {
 			learn_planes(t->label, t->sample[first + i]);
-			TRY(learn_mean_add(&m, nn_output(nn) + size * (size_t)i, t->label, matrix[1],
-					   matrix[0]));
+			TRY(learn_mean_add(&m, nn_output(nn) + size * (size_t)i, t->label,
+					   matrix[1], matrix[0]));
 		}
 	}
 	*out = learn_mean_get(&m);
@@ -172,7 +173,8 @@ precess_status learn_precision(enum nn_precision *out, const char *name)
 	else if (!strcmp(name, "bf16"))
 		*out = NN_BF16;
 	else
-		return precess_fail(PRECESS_EINVAL, "--precision knows f32 and bf16, not '%s'", name);
+		return precess_fail(PRECESS_EINVAL, "--precision knows f32 and bf16, not '%s'",
+				    name);
 	return PRECESS_OK;
 }
 
@@ -189,8 +191,8 @@ precess_status learn_time(double *out, const char *text)
 			*out *= unit[i].seconds;
 			return PRECESS_OK;
 		}
-	return precess_fail(PRECESS_EINVAL, "--time-limit wants a time, as in 90s, 20min or 2h; found '%s'",
-			    text);
+	return precess_fail(PRECESS_EINVAL,
+			    "--time-limit wants a time, as in 90s, 20min or 2h; found '%s'", text);
 }
 
 char *learn_record(const char *record, const char *key)
@@ -237,14 +239,15 @@ static int compile_inside(struct learn_model *m, const char *sequence, bool json
 		return EXIT_OK;
 	if (sequence)
 		precess_fail(PRECESS_EINVAL,
-			     "the model was trained for another sequence (%s, program %.12s), not for %s "
-			     "(program %.12s)",
+			     "the model was trained for another sequence (%s, program %.12s), "
+			     "not for %s (program %.12s)",
 			     m->model->sequence, hash, sequence, p ? p->hash : "none");
 	else
-		precess_fail(PRECESS_EINVAL,
-			     "the source inside the model compiles to program %.12s, it was trained for "
-			     "%.12s: libraries have changed since",
-			     p ? p->hash : "none", hash);
+		precess_fail(
+			PRECESS_EINVAL,
+			"the source inside the model compiles to program %.12s, it was trained for "
+			"%.12s: libraries have changed since",
+			p ? p->hash : "none", hash);
 	return learn_failed(m->compiled.lang, json, PRECESS_EINVAL);
 }
 

@@ -19,9 +19,9 @@ precess_status learn_check_shape(const struct data_shape *h, const struct net *n
 
 /* ------------------------------------------------------------------ batches for training */
 struct learn_feed_options {
-	const char *data;    /* a data set; NULL: samples are made while training */
+	const char *data; /* a data set; NULL: samples are made while training */
 	const char *object;
-	uint64_t seed, first;/* first: image that training goes on with */
+	uint64_t seed, first; /* first: image that training goes on with */
 	int sub, reuse, makers;
 	double smooth;
 };

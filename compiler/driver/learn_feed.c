@@ -49,7 +49,10 @@ static double sample_bytes(const struct data_shape *h)
 static precess_status open_stream(struct learn_feed *f)
 {
 	const struct data_recipe r = {
-		.object = f->o.object, .seed = f->o.seed, .sub = f->o.sub, .smooth = f->o.smooth,
+		.object = f->o.object,
+		.seed = f->o.seed,
+		.sub = f->o.sub,
+		.smooth = f->o.smooth,
 		.fine = f->o.sub > 4 || 4 % f->o.sub ? f->o.sub : 4,
 	};
 	precess_status st;
@@ -74,7 +77,8 @@ out:
 	return st;
 }
 
-static precess_status from_stream(const struct data_sample **out, struct learn_feed *f, uint64_t image)
+static precess_status from_stream(const struct data_sample **out, struct learn_feed *f,
+				  uint64_t image)
 {
 	uint64_t newest = AHEAD + image / (uint64_t)f->o.reuse, back = 0;
 	const struct data_sample *s;
@@ -104,10 +108,11 @@ static precess_status open_file(struct learn_feed *f)
 	TRY(data_file_check(f->file, f->p));
 	TRY(learn_check_shape(data_file_shape(f->file), f->net, f->p->name));
 	if (data_file_shape(f->file)->sub % f->o.sub) {
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s has %d sub-pixels per pixel, the network wants %d: generate with "
-				  "--sub %d",
-				  f->o.data, data_file_shape(f->file)->sub, f->o.sub, f->o.sub);
+		st = precess_fail(
+			PRECESS_EINVAL,
+			"%s has %d sub-pixels per pixel, the network wants %d: generate with "
+			"--sub %d",
+			f->o.data, data_file_shape(f->file)->sub, f->o.sub, f->o.sub);
 		goto out;
 	}
 	f->count = data_file_count(f->file);
@@ -135,7 +140,8 @@ static void draw_order(struct learn_feed *f, uint64_t epoch)
 	f->epoch = epoch;
 }
 
-static precess_status from_file(const struct data_sample **out, struct learn_feed *f, uint64_t image)
+static precess_status from_file(const struct data_sample **out, struct learn_feed *f,
+				uint64_t image)
 {
 	if (f->epoch != image / f->count)
 		draw_order(f, image / f->count);

@@ -20,12 +20,30 @@ struct elab_setting {
 	bool used; /* out */
 };
 
+/* What editors show, by place in the elaborated file; lives as long as the `struct lang`. */
+enum elab_fact_kind {
+	ELAB_VALUE,    /* of the name at `span`: value, unit, range over the domain */
+	ELAB_DURATION, /* of the `play` statement at `span` */
+	ELAB_WAIT      /* the delay that was solved before it */
+};
+struct elab_fact {
+	enum elab_fact_kind kind;
+	struct span span;
+	const char *text;
+};
+struct elab_index {
+	struct elab_fact *fact;
+	uint32_t n;
+	uint32_t *slot, n_slot; /* the elaborator's own */
+};
+
 struct elab_options {
 	struct elab_setting *set;
 	size_t n_set;
 	const char *const *path; /* folders searched for modules, after the file's own folder */
 	size_t n_path;
 	elab_reader reader;      /* NULL: such shapes are refused */
+	struct elab_index *index; /* filled, also after errors; NULL: nobody asks */
 };
 
 /* Elaborates the sequence in `file` (from lang_parse; a module is checked on its own: its defs and

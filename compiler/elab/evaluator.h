@@ -483,6 +483,11 @@ struct value system_member(struct evaluator *ev, const char *name, struct span a
 const struct node *setting_of(struct evaluator *ev, const char *name);
 void settings_check(struct evaluator *ev);
 
+/* ------------------------------------------------------------------ index.c */
+/* Notes what a name is worth, or how long something takes, when an editor asked for it. */
+void index_value(struct evaluator *ev, struct span at, const struct value *v);
+void index_time(struct evaluator *ev, enum elab_fact_kind kind, struct span at, ir_scalar t);
+
 /* ------------------------------------------------------------------ check.c */
 void check_coverage(struct evaluator *ev);
 void check_step(struct evaluator *ev); /* W08 */

@@ -173,7 +173,7 @@ static struct value no_member(struct evaluator *ev, const struct node *n, const 
 	return value_error();
 }
 
-struct value evaluate_member(struct evaluator *ev, const struct node *n)
+static struct value member_of(struct evaluator *ev, const struct node *n)
 {
 	struct value v = evaluate(ev, n->kid[0]), out;
 
@@ -197,4 +197,12 @@ struct value evaluate_member(struct evaluator *ev, const struct node *n)
 	default:
 		return number_member(ev, &v, n->name, n->span, &out) ? out : no_member(ev, n, &v);
 	}
+}
+
+struct value evaluate_member(struct evaluator *ev, const struct node *n)
+{
+	struct value v = member_of(ev, n);
+
+	index_value(ev, n->name_span, &v);
+	return v;
 }

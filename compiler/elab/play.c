@@ -14,6 +14,7 @@ static void bind_played(struct evaluator *ev, const struct node *n, const struct
 {
 	struct value v = { .kind = VALUE_PLAYED, .span = n->name_span };
 
+	index_time(ev, ELAB_DURATION, n->span, p->duration);
 	if (!n->name)
 		return;
 	v.played = arena_alloc(ev->arena, sizeof *v.played);

@@ -115,6 +115,7 @@ void name_bind(struct evaluator *ev, const char *name, struct span at, struct va
 {
 	struct entry *e = scope_find_here(ev->scope, name);
 
+	index_value(ev, at, &v);
 	if (e && e->state == ENTRY_LATER) {
 		e->value = v;
 		e->state = ENTRY_DONE;
@@ -231,6 +232,8 @@ struct value entry_value(struct evaluator *ev, struct entry *e, struct span at)
 		e->state = ENTRY_BUSY;
 		ev->busy[ev->n_busy++] = e;
 		e->value = evaluate_entry(ev, e);
+		if (e->node)
+			index_value(ev, e->node->name_span, &e->value);
 		ev->n_busy--;
 		e->state = ENTRY_DONE;
 	}

@@ -275,6 +275,7 @@ void timeline_wait(struct evaluator *ev, ir_scalar start, struct span at, const 
 	};
 
 	timeline_part(ev, arena_printf(ev->arena, "%s, up to its anchor", text), offset, at);
+	index_time(ev, ELAB_WAIT, at, wait);
 	o.place = place_of(ev, at);
 	o.part = t->part;
 	o.n_part = t->n_part;

@@ -167,7 +167,7 @@ static void note_readouts(struct lowering *w)
 		"ky, kz constant while sampling, kx uneven (ramps are sampled): separable line "
 		"method at the true kx",
 		"no gradient while sampling: decay and off-resonance only",
-		"ky moves while sampling: direct sum over spins",
+		"ky moves while sampling: Fourier transforms or a sum over spins",
 		"a gradient through the slice while sampling: direct sum over spins",
 	};
 	uint32_t n[READOUT_GROUPS] = { 0 }, first[READOUT_GROUPS] = { 0 };

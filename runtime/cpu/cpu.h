@@ -30,6 +30,16 @@ struct cpu_maps {
 	float fastest;
 };
 
+/* What some spins of maps are like: those with m0 > 0 count. Starts as all zeros but lo = INFINITY,
+ * hi = -INFINITY. */
+enum { CPU_M0, CPU_T1, CPU_T2, CPU_T2P, CPU_B1, CPU_F, CPU_MAPS };
+struct cpu_survey {
+	float lo[CPU_MAPS], hi[CPU_MAPS];
+	double m0;  /* sum */
+	size_t live;
+	bool bad;   /* a negative or infinite m0, a time that is not positive, anything else infinite */
+};
+
 /* exp(-(r2 + 2 pi i f) t) x[lane] y[row]: precession for t seconds and the phase of a moment, a
  * product over the axes. x: CPU_LANES real parts, then as many imaginary parts. */
 struct cpu_factor {
@@ -38,9 +48,10 @@ struct cpu_factor {
 	const uint32_t *row;
 };
 
-/* The RF pulse of one spin: none, a rotation around x (2 planes: cos, sin) or an affine map (12
- * planes: the 3 x 3 matrix by rows, then the constant). */
-enum cpu_pulse { CPU_PULSE_NONE, CPU_PULSE_ROTATION, CPU_PULSE_AFFINE };
+/* The RF pulse of one spin: none, a rotation around x (2 planes: cos, sin), an affine map that
+ * leaves x to itself (7 planes: xx, yy, yz, zy, zz, constant y and z) or any (12 planes: the 3 x 3
+ * matrix by rows, then the constant). */
+enum cpu_pulse { CPU_PULSE_NONE, CPU_PULSE_ROTATION, CPU_PULSE_PLANE, CPU_PULSE_AFFINE };
 
 /* One coherence order k along z of the spins' state, Mx + i My = sum_k F_k exp(-2 pi i k u z) and
  * Mz likewise with Z_-k = conj Z_k: a pulse mixes F_k, F_-k and Z_k, the same for every k. Order 0
@@ -54,6 +65,21 @@ struct cpu_order {
 	float turn[2];           /* order 0: one more factor, the same for all spins */
 };
 
+/* A whole history of orders at once. Slots are complex numbers of CPU_LANES spins; slot 0 begins as
+ * m0, others where they are cleared. minus < 0: order 0. Views get `view` times F, NULL for none. */
+struct cpu_step {
+	int plus, minus, z;
+	bool clear_plus, clear_minus, clear_z;
+	float *view_plus, *view_minus;
+};
+struct cpu_epoch {
+	enum cpu_pulse kind;
+	const float *pulse, *factor, *recover; /* as in cpu_order */
+	float view[2];
+	const struct cpu_step *step;
+	size_t n_step;
+};
+
 /* A piecewise constant RF field seen by every spin: n steps of h seconds with (bx, by) in rad/s at
  * B1 = 1. The offset of a spin is 2 pi f + offset + x[lane] + y[row] rad/s. `reach` bounds the
  * angle and decay of one step over all spins and decides about the length of the series. */
@@ -65,6 +91,26 @@ struct cpu_bloch {
 	const uint32_t *row;
 };
 
+/* Circular grids of a train, per lane [group][term][re, im][cell]: cell b stands for b - cells / 2 -
+ * taps modulo `cells`, so that eight taps never leave the `plane` = cells + 16 floats. Rates from
+ * lo in steps of `width` = 1 / inverse are a group each, with its middle as centre; the rest of a
+ * spin's rate displaces it by -drift times it. Spins faster than `cut` are left out. */
+struct cpu_deposit {
+	float *grid;
+	size_t lane_stride;
+	int32_t group_stride, plane, cells, taps, groups;
+	const float *coef;        /* [degree + 1][CPU_TAPS], zero beyond the taps */
+	float lo, width, inverse, cut, drift;
+	double period;            /* s from line to line */
+	const double *y;          /* turns from line to line by ky, per y */
+	const uint32_t *row;
+	double *total;            /* [group]: sums of |w|, as of weigh, are added */
+	double *dropped;          /* of those left out: |w| exp(r2 before) */
+	double before;            /* s from the first line to the one that w belongs to */
+	uint8_t *used;            /* [group][lane]: set where a spin arrived */
+};
+enum { CPU_TAPS = 8, CPU_TAPS_DEGREE = CPU_TAPS + 3 };
+
 struct cpu_kernels {
 	const char *isa; /* "baseline", "avx2", "avx512" */
 
@@ -74,6 +120,8 @@ struct cpu_kernels {
 	/* exp(-r t), r t >= 0: relative error below 1.5e-7; 0 where it is below 1e-37. */
 	void (*decay)(float *e, const float *r, double t, size_t n);
 
+	/* Adds n spins from index `at`. */
+	void (*survey)(struct cpu_survey *s, const struct cpu_maps *m, size_t at, size_t n);
 	/* n spins from index `at` of the maps become the lanes of a row, the other lanes empty. */
 	void (*load)(struct cpu_spins *s, size_t row, const struct cpu_maps *m, size_t at,
 		     size_t n);
@@ -90,8 +138,17 @@ struct cpu_kernels {
 	/* view (+)= (wr + i wi) slot. */
 	void (*see)(float *view, const float *slot, float wr, float wi, bool add, size_t rows);
 
-	/* w = view times a factor; returns the sum of |w|. */
-	double (*weigh)(float *w, const float *view, const float *factor, size_t rows);
+	/* n epochs, one after the other; `state` has room for all slots. */
+	void (*evolve)(float *state, const struct cpu_epoch *e, size_t n,
+		       const struct cpu_spins *s, size_t rows);
+	/* The pulse of `turns` times B1 in h seconds, a rectangle along x, on resonance for every
+	 * spin, whose own f is not looked at: CPU_PULSE_PLANE, to about 3e-7. */
+	void (*plane)(float *e, const struct cpu_spins *s, double turns, double h, size_t rows);
+
+	/* w = view times a factor times (y not NULL) a table over y; returns the sum of
+	 * |w|, at most 8 % too large. */
+	double (*weigh)(float *w, const float *view, const float *factor, const float *y,
+			const uint32_t *row, size_t rows);
 	/* Powers 1 .. terms - 1 of the complex u = (r2 - rc + 2 pi i (f - fc)) / scale, 2 planes
 	 * each; rates of spins that are not there count as rc, fc. */
 	void (*powers)(float *u, const struct cpu_spins *s, double rc, double fc, double scale,
@@ -104,6 +161,14 @@ struct cpu_kernels {
 		    int terms);
 	void (*fan)(float *acc, float *w, const float *u, const float *table, const uint32_t *row,
 		    size_t rows, size_t lines, int terms);
+
+	/* As fan, for an even number of lines that mirror each other, l and lines - 1 - l at -d_l and
+	 * d_l: the table has lines / 2 pairs exp(-2 pi i d_l y). */
+	void (*mirror)(float *acc, float *w, const float *u, const float *table,
+		       const uint32_t *row, size_t rows, size_t lines, int terms);
+	/* Drops w u^j, for every term j, onto the grids. Taps are 4, 6 or 8, of degree taps + 3. */
+	void (*deposit)(const struct cpu_deposit *t, const float *w, const float *u,
+			const struct cpu_spins *s, size_t rows, int terms);
 
 	/* out = a b y[row[i]], complex; out may be a. */
 	void (*product)(float *out, const float *a, const float *b, const float *y,

@@ -12,6 +12,7 @@ struct data_source {
 	double fov[2];
 	char **object; /* what object_open takes; a folder's files */
 	int *n_slice;  /* of each; 1: none to choose from */
+	int *first;    /* number of each one's first slice */
 	uint32_t n_object;
 	bool head;  /* drawn afresh: object is empty */
 	char *text; /* the recipe, for files: equal texts are one set */

@@ -108,7 +108,7 @@ static precess_status open_object(struct object **out, const struct data_source 
 		i = (uint32_t)rng_uniform(r, 0, s->n_object);
 		text_printf(&spec, "%s", s->object[i]);
 		if (s->n_slice[i] > 1)
-			text_printf(&spec, ":%d", (int)rng_uniform(r, 0, s->n_slice[i]));
+			text_printf(&spec, ":%d", s->first[i] + (int)rng_uniform(r, 0, s->n_slice[i]));
 		data_hdf5_lock();
 		st = object_open(out, spec.data);
 		data_hdf5_unlock();

@@ -60,7 +60,8 @@ out:
 static precess_status count_slices(struct data_source *s)
 {
 	s->n_slice = calloc(s->n_object + 1, sizeof *s->n_slice);
-	if (!s->n_slice)
+	s->first = calloc(s->n_object + 1, sizeof *s->first);
+	if (!s->n_slice || !s->first)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < s->n_object; i++) {
 		struct object *o;
@@ -70,6 +71,7 @@ static precess_status count_slices(struct data_source *s)
 		if (st)
 			return st;
 		s->n_slice[i] = stat(s->object[i], &info) == 0 ? object_slices(o) : 1;
+		s->first[i] = object_first_slice(o);
 		object_free(o);
 	}
 	return PRECESS_OK;
@@ -208,6 +210,7 @@ void data_source_free(struct data_source *s)
 		free(s->object[i]);
 	free(s->object);
 	free(s->n_slice);
+	free(s->first);
 	free((char *)s->recipe.object);
 	free(s->text);
 	free(s);

@@ -18,7 +18,7 @@ extern "C" {
 struct io_result {
 	const struct draw *draw;
 	const struct maps *maps;
-	const struct sim_result *result;
+	const struct sim_result *result; /* NULL: predicted, not simulated; then no signal */
 	const struct kspace *kspace; /* may be NULL, with image */
 	const float *image;
 	double tolerance;

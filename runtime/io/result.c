@@ -113,18 +113,25 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 	const struct program *p = r->draw->program;
 
 	put_text(w, w->file, "sequence", p->name);
-	put_number(w, w->file, "error_bound", r->result->bound);
-	put_number(w, w->file, "tolerance", r->tolerance);
-	put_methods(w, r->result);
-	put_number(w, w->file, "spins", (double)r->result->n_spin);
-	put_text(w, w->file, "device", r->result->device);
-	put_number(w, w->file, "threads", r->result->threads);
-	put_number(w, w->file, "seconds", r->result->seconds);
+	if (r->result) {
+		put_number(w, w->file, "error_bound", r->result->bound);
+		put_number(w, w->file, "tolerance", r->tolerance);
+		put_methods(w, r->result);
+		put_number(w, w->file, "spins", (double)r->result->n_spin);
+		put_text(w, w->file, "device", r->result->device);
+		put_number(w, w->file, "threads", r->result->threads);
+		put_number(w, w->file, "seconds", r->result->seconds);
+	} else {
+		put_text(w, w->file, "methods", "network");
+	}
 	put_text(w, w->file, "object", r->maps ? r->maps->source : NULL);
 	put_text(w, w->file, "source_hash", p->source_hash);
 	put_text(w, w->file, "program_hash", p->hash);
 	put_text(w, w->file, "version", PRECESS_VERSION);
 	put_text(w, w->file, "command", r->command);
+	if (r->kspace)
+		put_text(w, w->file, "regridded",
+			 r->kspace->regridded ? r->kspace->regridded : "no");
 	if (r->maps)
 		put_numbers(w, w->file, "fov", r->maps->fov, 2);
 	put_parameters(w, r->draw);
@@ -318,7 +325,7 @@ precess_status io_write_result(const char *path, const struct io_result *r)
 		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
 	put_attributes(&w, r);
 	put_kspace(&w, r);
-	st = put_signal(&w, r);
+	st = r->result ? put_signal(&w, r) : PRECESS_OK;
 	if (!st) {
 		put_maps(&w, r->maps);
 		st = write_image(&w, path);

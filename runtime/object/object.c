@@ -142,6 +142,11 @@ int object_slices(const struct object *o)
 	return o->kind == OBJECT_SLICE ? o->slice->count : 1;
 }
 
+int object_first_slice(const struct object *o)
+{
+	return o->kind == OBJECT_SLICE ? o->slice->first : 0;
+}
+
 bool object_has(const struct object *o, enum program_map_kind k)
 {
 	switch (o->kind) {

@@ -22,6 +22,7 @@ precess_status object_open(struct object **out, const char *spec);
 void object_free(struct object *o);
 const char *object_describe(const struct object *o); /* one line for reports */
 int object_slices(const struct object *o); /* of its file; 1 where it is no file */
+int object_first_slice(const struct object *o); /* the number that names the first of them */
 
 /* Maps on a grid; a map that is absent is NULL and means its neutral value (maps.def). */
 struct maps {

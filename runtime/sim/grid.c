@@ -11,11 +11,11 @@
 #include <string.h>
 
 static const double aligned = 0.02;  /* cells: rows and columns agree this well */
+static const double level = 0.1;     /* cells along ky that a line's samples may stray */
 static const double refocuses = 2.0; /* rad: a pulse of unknown use with more than this */
 
 /* ------------------------------------------------------------------ the usual trajectory */
-/* Moment at the end of each epoch's pulse. */
-static double *trajectory(const struct draw *d)
+double *grid_trajectory(const struct draw *d)
 {
 	const struct program *p = d->program;
 	double (*k)[3] = calloc((size_t)p->n_epoch + 1, sizeof *k);
@@ -48,7 +48,7 @@ static double *trajectory(const struct draw *d)
 struct place {
 	const struct draw *d;
 	struct grid *g;
-	const double *before; /* trajectory() */
+	const double *before; /* grid_trajectory */
 	double dk[2];
 	bool first;
 };
@@ -58,24 +58,23 @@ static const int32_t *labels(const struct place *s, uint32_t r)
 	return s->d->program->event[s->d->program->readout[r].event].label;
 }
 
-/* Along the readout: direction and place of the lowest sample. */
-static precess_status place_columns(struct place *s, uint32_t r, uint32_t epoch)
+static precess_status refuse(uint32_t r, const char *why)
+{
+	return precess_fail(PRECESS_ENOTSUP, "not Cartesian on its matrix: readout %u %s", r, why);
+}
+
+/* A line whose samples are those of the matrix. False: they must be regridded. */
+static bool place_columns(struct place *s, uint32_t r, uint32_t epoch)
 {
 	const struct program *p = s->d->program;
 	const struct program_readout *q = &p->readout[r];
 	struct grid_row *row = &s->g->row[r];
 	double step = sim_slot(s->d, q->step[0]) / s->dk[0], n = s->g->nx, at[2], k, lowest;
 
-	if (p->event[q->event].n != (uint32_t)s->g->nx)
-		return precess_fail(PRECESS_ENOTSUP, "not Cartesian on its matrix: readout %u has "
-				    "%u samples, matrix.x is %d", r, p->event[q->event].n,
-				    s->g->nx);
-	if (q->class_ != PROGRAM_READOUT_LINE || q->step[0] == PROGRAM_NO_SLOT)
-		return precess_fail(PRECESS_ENOTSUP, "not Cartesian on its matrix: readout %u is "
-				    "no line of even steps along x", r);
-	if (fabs(fabs(step) * n - n) > 10 * aligned)
-		return precess_fail(PRECESS_ENOTSUP, "not Cartesian on its matrix: readout %u "
-				    "steps by %.4g / fov", r, step);
+	if (p->event[q->event].n != (uint32_t)s->g->nx ||
+	    q->class_ != PROGRAM_READOUT_LINE || q->step[0] == PROGRAM_NO_SLOT ||
+	    fabs(fabs(step) * n - n) > 10 * aligned)
+		return false;
 	row->reverse = step < 0;
 	at[0] = sim_slot(s->d, q->k[0]);
 	at[1] = at[0] + s->before[3 * epoch];
@@ -86,18 +85,68 @@ static precess_status place_columns(struct place *s, uint32_t r, uint32_t epoch)
 	row->shift[0] = (s->g->offset[0] - s->g->nx / 2 -
 			 (row->reverse ? step * (n - 1) : 0)) * s->dk[0] - at[0];
 	lowest -= s->g->offset[0];
-	if (fabs(lowest - round(lowest)) > 5 * aligned)
-		return precess_fail(PRECESS_ENOTSUP, "not Cartesian on its matrix: readout %u is "
-				    "%.3g cells off along x", r, lowest - round(lowest));
-	return PRECESS_OK;
+	return fabs(lowest - round(lowest)) <= 5 * aligned;
 }
 
-static precess_status place_row(struct place *s, uint32_t r, uint32_t epoch)
+/* Any other line along x: where its samples lie, in cells; its weights, from an earlier line of the
+ * same shape where there is one. *ky: moment along y in the middle, 1/m. */
+static precess_status place_uneven(struct place *s, uint32_t r, uint32_t epoch, double *ky)
+{
+	const struct program *p = s->d->program;
+	uint32_t n = p->event[p->readout[r].event].n;
+	struct grid_row *row = &s->g->row[r];
+	double *k = malloc(5 * (size_t)n * sizeof *k), *x = k + 3 * n, *tau = x + n;
+	double c = s->before[3 * epoch] / s->dk[0], near[2] = { INFINITY, INFINITY }, lo, hi;
+	precess_status st = PRECESS_OK;
+	uint32_t used = 0;
+
+	if (!k)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for %u samples", n);
+	draw_readout(s->d, r, k, tau);
+	*ky = k[3 * (n / 2) + 1];
+	lo = hi = k[0] / s->dk[0];
+	for (uint32_t i = 0; i < n; i++) {
+		x[i] = k[3 * i] / s->dk[0];
+		lo = fmin(lo, x[i]);
+		hi = fmax(hi, x[i]);
+		near[0] = fmin(near[0], fabs(x[i]));
+		near[1] = fmin(near[1], fabs(x[i] + c));
+	}
+	if (hi - lo < 0.5 * s->g->nx) {
+		st = p->event[p->readout[r].event].n == (uint32_t)s->g->nx ?
+		     refuse(r, "is no line along x") :
+		     precess_fail(PRECESS_ENOTSUP, "not Cartesian on its matrix: readout %u has %u "
+				  "samples, matrix.x is %d", r, n, s->g->nx);
+		goto out;
+	}
+	/* The origin that the line passes more nearly through the middle. */
+	if (fabs(lo + hi + 2 * c) + near[1] < fabs(lo + hi) + near[0] - 1e-6)
+		row->shift[0] = c * s->dk[0];
+	else
+		row->shift[0] = c = 0;
+	/* A blip may begin before the line's last samples are taken: those are left out. */
+	for (uint32_t i = 0; i < n; i++) {
+		bool on = fabs(k[3 * i + 1] - *ky) <= level * s->dk[1];
+
+		x[i] = on ? x[i] + c : NAN;
+		used += on;
+	}
+	if (2 * used < n) {
+		st = refuse(r, "moves along ky");
+		goto out;
+	}
+	st = regrid_shape(&row->shape, s->g, x, n, r);
+out:
+	free(k);
+	return st;
+}
+
+static precess_status place_row(struct place *s, uint32_t r, uint32_t epoch, double ky)
 {
 	struct grid_row *row = &s->g->row[r];
 	double k[2], off[2], o;
 
-	k[0] = sim_slot(s->d, s->d->program->readout[r].k[1]) / s->dk[1];
+	k[0] = ky / s->dk[1];
 	k[1] = k[0] + s->before[3 * epoch + 1] / s->dk[1];
 	row->row = labels(s, r)[PROGRAM_LABEL_line];
 	if (row->row < 0)
@@ -180,7 +229,7 @@ precess_status grid_create(struct grid **out, const struct draw *d)
 
 	*out = NULL;
 	if (!g || !(g->row = calloc((size_t)p->n_readout + 1, sizeof *g->row)) ||
-	    !(s.before = before = trajectory(d))) {
+	    !(s.before = before = grid_trajectory(d))) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;
 	}
@@ -198,8 +247,12 @@ precess_status grid_create(struct grid **out, const struct draw *d)
 		const struct program_epoch *x = &p->epoch[e];
 
 		for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++) {
-			TRY(place_columns(&s, r, e));
-			TRY(place_row(&s, r, e));
+			double ky = sim_slot(d, p->readout[r].k[1]);
+
+			g->row[r].shape = -1;
+			if (!place_columns(&s, r, e))
+				TRY(place_uneven(&s, r, e, &ky));
+			TRY(place_row(&s, r, e, ky));
 			s.first = false;
 		}
 	}
@@ -224,6 +277,11 @@ void grid_free(struct grid *g)
 {
 	if (!g)
 		return;
+	for (int i = 0; i < g->n_shape; i++) {
+		free(g->shape[i].x);
+		free(g->shape[i].weight);
+	}
+	free(g->shape);
 	free(g->row);
 	free(g);
 }

@@ -5,6 +5,7 @@
 #ifndef RUNTIME_SIM_INTERNAL_H
 #define RUNTIME_SIM_INTERNAL_H
 
+#include "runtime/cpu/cpu.h"
 #include "runtime/sim/sim.h"
 
 #ifdef __cplusplus
@@ -28,12 +29,15 @@ struct sim_plan {
 	double slice;          /* thickness in m; 0 only when nothing happens along z */
 	double scale;          /* 1 / (nx ny nz): the signal is a mean */
 
-	uint32_t *live;        /* the pixels with M0 > 0, rising: iy * nx + ix */
+	struct cpu_survey survey; /* of the live pixels: those with M0 > 0 */
 	size_t n_live;
+	uint32_t *live;        /* their indices iy * nx + ix, rising; only where a method needs them */
 	bool decays_t2p;       /* a live spin has a finite T2p. In a history of one pulse its rate
 	                        * adds to 1/T2 (exact); elsewhere `ensemble` is needed */
 	struct sim_ensemble ensemble;
 
+	const struct backend *backend; /* of the line method; NULL: the processor */
+	enum sim_method asked;
 	uint8_t *method;       /* enum sim_method per readout of the program, never SIM_auto */
 
 	/* Results. Methods add scale * sum over spins, without the receiver's phase. */
@@ -45,16 +49,31 @@ struct sim_plan {
 	char device[96];       /* "cpu avx512 (AMD EPYC ...)"; the line method may write it */
 };
 
+/* Fills survey and n_live, checks the maps. */
+precess_status sim_survey(struct sim_plan *plan);
+/* Fills `live` if it is not there. */
+precess_status sim_list_live(struct sim_plan *plan);
 /* Each computes the readouts whose method is its own. */
 precess_status sim_direct(struct sim_plan *plan);
 precess_status sim_step(struct sim_plan *plan);
-precess_status sim_line(struct sim_plan *plan);
+precess_status sim_nufft(struct sim_plan *plan);
+/* Gives the nufft method those readouts of the direct sum for which it is cheaper; all of them when
+ * it is asked for, or PRECESS_ENOTSUP. */
+precess_status sim_nufft_choose(struct sim_plan *plan);
+precess_status sim_line(struct sim_plan *plan); /* lines and trains; tells which in `method` */
 /* Whether the line method can compute the readout (an index into program->readout); if not, `why`
  * is static text. */
 bool sim_line_applies(const struct draw *d, const struct maps *m, uint32_t readout,
 		      const char **why);
 /* No bound below this is promised in single precision: `auto` takes the direct sum there. */
 #define SIM_LINE_FLOOR 2e-6
+
+/* What was kept for this draw and these numbers (memo.c); `text` may be NULL. */
+bool sim_memo_find(double *value, struct text *text, const struct draw *d, const double *more,
+		   size_t n);
+void sim_memo_keep(double value, const char *text, const struct draw *d, const double *more,
+		   size_t n);
+enum { SIM_MEMO_SLICE, SIM_MEMO_ALIAS }; /* the first number: what is asked */
 
 /* Thickness over which spins lie through the slice, in m: the declared one, else SIM_SLICE; 0 when
  * nothing happens along z. */

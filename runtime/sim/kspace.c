@@ -1,16 +1,13 @@
 /* Samples sorted into k-space, and images from it. */
 #include "runtime/sim/grid.h"
 #include "runtime/sim/internal.h"
+#include "runtime/sim/kernel.h"
 
-#include <fftw3.h>
+#include <assert.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
-
-/* FFTW's planner keeps global tables. */
-static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER;
 
 precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r)
 {
@@ -20,10 +17,13 @@ precess_status kspace_sort(struct kspace **out, const struct draw *d, const stru
 	precess_status st;
 
 	*out = NULL;
+	if (gridding_applies(d))
+		return gridding_sort(out, d, r);
 	TRY(grid_create(&g, d));
 	k = calloc(1, sizeof *k);
 	if (k) {
-		*k = (struct kspace){ .n_set = g->n_set, .ny = g->ny, .nx = g->nx };
+		*k = (struct kspace){ .n_set = g->n_set, .ny = g->ny, .nx = g->nx,
+				      .offset = { g->offset[0], g->offset[1] } };
 		k->data = calloc(2 * (size_t)k->n_set * (size_t)k->ny * (size_t)k->nx,
 				 sizeof *k->data);
 	}
@@ -39,6 +39,11 @@ precess_status kspace_sort(struct kspace **out, const struct draw *d, const stru
 		float *to = k->data + 2 * ((size_t)w->set * (size_t)k->ny + (size_t)w->row) *
 			    (size_t)k->nx;
 
+		if (w->shape >= 0) {
+			regrid_line(to, &g->shape[w->shape], k->nx, from);
+			k->regridded = "along x";
+			continue;
+		}
 		for (int x = 0; x < k->nx; x++) {
 			int at = w->reverse ? k->nx - 1 - x : x;
 
@@ -76,37 +81,68 @@ static void phases(double *in, double *behind, int n, double offset)
 	}
 }
 
-static void turn(double *out, const double *v, const double *x, const double *y)
+/* v exp(i sign (x + y)), the angles as unit vectors. */
+static void turn(double *out, const double *v, const double *x, const double *y, double sign)
 {
-	double c = x[0] * y[0] - x[1] * y[1], s = x[0] * y[1] + x[1] * y[0], re = v[0];
+	double c = x[0] * y[0] - x[1] * y[1], s = sign * (x[0] * y[1] + x[1] * y[0]), re = v[0];
 
 	out[0] = re * c - v[1] * s;
 	out[1] = re * s + v[1] * c;
 }
 
-static void transform_set(float *image, const float *data, fftw_complex *work, fftw_plan plan,
-			  const double *phase, int nx, int ny)
+/* Phases of a set of nx by ny: of k-space along x, of the image along x, the same along y. */
+struct frame {
+	int nx, ny;
+	double *phase, *k[2], *r[2];
+	fftw_complex *work;
+	fftw_plan plan;
+};
+
+static void frame_free(struct frame *f)
 {
-	const double *xin = phase, *xout = phase + 2 * nx;
-	const double *yin = phase + 4 * nx, *yout = yin + 2 * ny;
+	fourier_destroy(f->plan);
+	fftw_free(f->work);
+	free(f->phase);
+}
 
-	for (int j = 0; j < ny; j++) {
-		for (int i = 0; i < nx; i++) {
-			size_t at = (size_t)j * (size_t)nx + (size_t)i;
-			double v[2] = { (double)data[2 * at], (double)data[2 * at + 1] };
+static precess_status frame_make(struct frame *f, const struct kspace *k, int sign)
+{
+	*f = (struct frame){ .nx = k->nx, .ny = k->ny };
+	f->phase = calloc(4 * (size_t)(k->nx + k->ny), sizeof *f->phase);
+	f->work = fftw_alloc_complex((size_t)k->nx * (size_t)k->ny);
+	if (f->phase && f->work)
+		f->plan = fourier_plan_2d(k->ny, k->nx, f->work, sign);
+	if (!f->plan)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for an image");
+	f->k[0] = f->phase;
+	f->r[0] = f->k[0] + 2 * k->nx;
+	f->k[1] = f->r[0] + 2 * k->nx;
+	f->r[1] = f->k[1] + 2 * k->ny;
+	phases(f->k[0], f->r[0], k->nx, k->offset[0]);
+	phases(f->k[1], f->r[1], k->ny, k->offset[1]);
+	return PRECESS_OK;
+}
 
-			turn(work[at], v, xin + 2 * i, yin + 2 * j);
+static void transform(float *out, const float *in, const struct frame *f, double *const before[2],
+		      double *const behind[2], double sign, double scale)
+{
+	for (int j = 0; j < f->ny; j++) {
+		for (int i = 0; i < f->nx; i++) {
+			size_t at = (size_t)j * (size_t)f->nx + (size_t)i;
+			double v[2] = { (double)in[2 * at], (double)in[2 * at + 1] };
+
+			turn(f->work[at], v, before[0] + 2 * i, before[1] + 2 * j, sign);
 		}
 	}
-	fftw_execute(plan);
-	for (int j = 0; j < ny; j++) {
-		for (int i = 0; i < nx; i++) {
-			size_t at = (size_t)j * (size_t)nx + (size_t)i;
+	fftw_execute(f->plan);
+	for (int j = 0; j < f->ny; j++) {
+		for (int i = 0; i < f->nx; i++) {
+			size_t at = (size_t)j * (size_t)f->nx + (size_t)i;
 			double v[2];
 
-			turn(v, work[at], xout + 2 * i, yout + 2 * j);
-			image[2 * at] = (float)v[0];
-			image[2 * at + 1] = (float)v[1];
+			turn(v, f->work[at], behind[0] + 2 * i, behind[1] + 2 * j, sign);
+			out[2 * at] = (float)(scale * v[0]);
+			out[2 * at + 1] = (float)(scale * v[1]);
 		}
 	}
 }
@@ -115,35 +151,36 @@ precess_status kspace_image(float **image, const struct draw *d, const struct ks
 {
 	size_t n = (size_t)k->nx * (size_t)k->ny;
 	float *pixel = calloc(2 * n * (size_t)k->n_set + 1, sizeof *pixel);
-	double *phase = calloc(4 * (size_t)(k->nx + k->ny), sizeof *phase);
-	fftw_complex *work = fftw_alloc_complex(n);
-	struct grid *g = NULL;
-	fftw_plan plan;
+	struct frame f;
 	precess_status st;
 
 	*image = NULL;
-	TRY(grid_create(&g, d));
-	if (!pixel || !phase || !work) {
+	assert(k->nx == d->program->matrix[0] && k->ny == d->program->matrix[1]);
+	TRY(frame_make(&f, k, FFTW_BACKWARD));
+	if (!pixel) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for %d images", k->n_set);
 		goto out;
 	}
-	phases(phase, phase + 2 * k->nx, k->nx, g->offset[0]);
-	phases(phase + 4 * k->nx, phase + 4 * k->nx + 2 * k->ny, k->ny, g->offset[1]);
-	pthread_mutex_lock(&planner);
-	plan = fftw_plan_dft_2d(k->ny, k->nx, work, work, FFTW_BACKWARD, FFTW_ESTIMATE);
-	pthread_mutex_unlock(&planner);
 	for (int s = 0; s < k->n_set; s++)
-		transform_set(pixel + 2 * n * (size_t)s, k->data + 2 * n * (size_t)s, work, plan,
-			      phase, k->nx, k->ny);
-	pthread_mutex_lock(&planner);
-	fftw_destroy_plan(plan);
-	pthread_mutex_unlock(&planner);
+		transform(pixel + 2 * n * (size_t)s, k->data + 2 * n * (size_t)s, &f, f.k, f.r, 1,
+			  1);
 	*image = pixel;
 	pixel = NULL;
 out:
-	grid_free(g);
-	fftw_free(work);
-	free(phase);
+	frame_free(&f);
 	free(pixel);
+	return st;
+}
+
+precess_status kspace_of_image(struct kspace *k, int set, const float *image)
+{
+	size_t n = (size_t)k->nx * (size_t)k->ny;
+	struct frame f;
+	precess_status st;
+
+	TRY(frame_make(&f, k, FFTW_FORWARD));
+	transform(k->data + 2 * n * (size_t)set, image, &f, f.r, f.k, -1, 1 / (double)n);
+out:
+	frame_free(&f);
 	return st;
 }

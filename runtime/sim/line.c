@@ -1,4 +1,5 @@
 /* The line method: how many terms, how large the error can be. */
+#include "runtime/sim/device.h"
 #include "runtime/sim/line.h"
 
 #include <float.h>
@@ -11,8 +12,16 @@ static const double sums_limit = 1 << 29;
 /* Mean |weight| over the largest sample: a guess, for the first choice of terms. A term too many
  * costs far less than doing all again with one more. */
 static const double guess = 16;
-/* The part of the tolerance that the series may take; rounding has the rest. */
-static const double share = 0.8;
+/* The parts of the tolerance that the series and the kernel of trains may take; rounding has the
+ * rest. */
+static const double share = 0.8, share_with_trains = 0.45, kernel_share = 0.4;
+/* The same guess for trains, whose groups are dearer than a term. */
+static const double kernel_guess = 6;
+
+enum {
+	ATTEMPTS = 4,
+	CIRCLE_PRODUCTS = 3 /* roundings of a train's sums, against one of a line's */
+};
 
 bool sim_line_applies(const struct draw *d, const struct maps *m, uint32_t readout,
 		      const char **why)
@@ -65,6 +74,8 @@ static double mean_weight(const struct line_plan *p, uint32_t piece)
 {
 	double sum = 0;
 
+	if (p->piece[piece].train >= 0)
+		return train_weight(p, (uint32_t)p->piece[piece].train);
 	for (int t = 0; t < p->blocks * p->parts; t++)
 		sum += p->weight[(size_t)t * p->n_piece + piece];
 	return sum / ((double)p->nx * p->ny);
@@ -83,7 +94,7 @@ static double series_bound(const struct line_plan *p)
  * operations are independent, but spins may all be alike: the square root of their number, times
  * the mean of the spins. A run multiplies rounded factors, which drift in one direction. What a
  * weight is wrong by, the line's samples are wrong by, times the growth of exp(-z tau) before the
- * reference time; what products with powers of u and sums of them round is multiplied with the
+ * reference time; circles of a train add as much as a few lines of a run; what products with powers of u and sums of them round is multiplied with the
  * polynomial's coefficients instead, which cancel when the readout is long. The worst error
  * measured, all spins alike, is 0.6 of this (tests/physics/test_line_bound). */
 static double rounding_bound(const struct line_plan *p)
@@ -92,17 +103,26 @@ static double rounding_bound(const struct line_plan *p)
 
 	for (uint32_t h = 0; h < p->n_history; h++) {
 		const struct line_history *q = &p->history[h];
-		double state = (1 + sqrt(2.0 * q->n_epoch)) * p->mean_m0;
+		double state = (1 + sqrt(2.0 * q->n_epoch + p->steps)) * p->mean_m0;
 
 		for (uint32_t i = q->first_piece; i < q->first_piece + q->n_piece; i++) {
 			const struct line_piece *c = &p->piece[i];
 			double mean = mean_weight(p, i), steps = c->run ? c->n : 1;
+			double products = c->train >= 0 ? CIRCLE_PRODUCTS : 1;
 			double weights = state + (0.5 + 0.15 * steps) * mean;
 
-			most = fmax(most, weights * exp(fastest * c->half) + c->gain * mean);
+			most = fmax(most, weights * exp(fastest * c->half) + products * c->gain * mean);
 		}
 	}
 	return FLT_EPSILON * most;
+}
+
+/* Bytes of a history's grids, of all threads. */
+static double grids(struct line_plan *p, uint32_t history)
+{
+	if (!p->n_train)
+		return 0;
+	return (double)train_place(p, history, history + 1) * sizeof(float) * p->sim->threads;
 }
 
 static precess_status run_all(struct line_plan *p)
@@ -110,8 +130,15 @@ static precess_status run_all(struct line_plan *p)
 	uint32_t first, last;
 	precess_status st;
 
-	if ((st = line_fourier_prepare(p)))
+	if ((st = line_fourier_prepare(p)) || (p->n_train && (st = train_begin(p))))
 		return st;
+	if (p->sim->backend && (st = device_line(p)) != PRECESS_ENOTSUP)
+		return st;
+	if (p->sim->backend) {
+		text_printf(&p->sim->report, "device: cpu instead: %s\n", precess_error());
+		p->sim->backend = NULL;
+		p->steps = 0;
+	}
 	p->per_line = (size_t)p->series.terms * 2 * CPU_LANES;
 	if (p->weight)
 		memset(p->weight, 0,
@@ -119,11 +146,11 @@ static precess_status run_all(struct line_plan *p)
 	for (first = 0; first < p->n_history; first = last) {
 		double per_line = (double)(p->blocks * p->parts) * (double)p->per_line *
 				  sizeof(float);
-		double lines = p->history[first].n_line;
+		double size = p->history[first].n_line * per_line + grids(p, first);
 
 		for (last = first + 1; last < p->n_history; last++) {
-			lines += p->history[last].n_line;
-			if (lines * per_line > sums_limit)
+			size += p->history[last].n_line * per_line + grids(p, last);
+			if (size > sums_limit)
 				break;
 		}
 		if ((st = line_state(p, first, last, line_look_sums)) ||
@@ -148,7 +175,31 @@ static double largest(const struct line_plan *p)
 	return sqrt(most);
 }
 
-static void report(const struct line_plan *p, double series, double rounding, double most)
+struct errors {
+	double most, series, kernel, rounding; /* the largest sample; bounds on absolute errors */
+};
+
+static double total(const struct line_plan *p, const struct errors *e)
+{
+	return e->series + e->kernel + e->rounding + p->alias * p->mean_m0;
+}
+
+static void report_trains(struct text *t, const struct line_plan *p)
+{
+	const struct train_choice *c = &p->choice;
+	uint32_t lines = 0;
+
+	for (uint32_t i = 0; i < p->n_train; i++)
+		lines += p->train[i].n;
+	if (p->n_train)
+		text_printf(t,
+			    "train: %u lines in %u train%s on circles of %d cells, %d taps, %d "
+			    "group%s of rates (error %.1e of a spin)\n",
+			    lines, p->n_train, p->n_train == 1 ? "" : "s", p->train[0].cells,
+			    c->kernel->taps, c->groups, c->groups == 1 ? "" : "s", c->error);
+}
+
+static void report(const struct line_plan *p, const struct errors *e)
 {
 	static const char *const axis[] = { "Taylor", "Chebyshev along the frequencies",
 					    "Chebyshev along the rates" };
@@ -162,6 +213,7 @@ static void report(const struct line_plan *p, double series, double rounding, do
 		orders = p->history[i].orders > orders ? p->history[i].orders : orders;
 		spins = p->history[i].spins > spins ? p->history[i].spins : spins;
 	}
+	report_trains(t, p);
 	text_printf(t, "line: %u lines in %u pieces (%u runs), %d terms (%s)", p->n_line,
 		    p->n_piece, runs, p->series.terms, axis[p->series.axis]);
 	if (orders)
@@ -171,43 +223,116 @@ static void report(const struct line_plan *p, double series, double rounding, do
 			    orders, p->sim->nz, p->alias);
 	if (spins > 1)
 		text_printf(t, ", %d spins through the slice", spins);
-	if (most > 0)
-		text_printf(t, "; bound %.1e of the largest sample (series %.1e, rounding %.1e)",
-			    (series + rounding) / most, series / most, rounding / most);
+	if (e->most > 0) {
+		text_printf(t, "; bound %.1e of the largest sample (series %.1e, ",
+			    total(p, e) / e->most, e->series / e->most);
+		if (p->n_train)
+			text_printf(t, "kernel %.1e, ", e->kernel / e->most);
+		text_printf(t, "rounding %.1e)", e->rounding / e->most);
+	}
 	text_printf(t, "\n");
+}
+
+static precess_status try_all(struct line_plan *p, struct errors *e)
+{
+	precess_status st = run_all(p);
+
+	if (st)
+		return st;
+	e->most = largest(p);
+	e->series = series_bound(p);
+	e->kernel = train_bound(p);
+	e->rounding = rounding_bound(p);
+	return PRECESS_OK;
+}
+
+/* After a run the weights are known: more terms, a better kernel; false where that cannot help. */
+static bool improve(struct line_plan *p, const struct errors *e, double half)
+{
+	double limit = p->sim->tolerance * e->most - e->rounding - p->alias * p->mean_m0;
+	double part = p->n_train ? 0.5 : 1, weight;
+	int terms = p->series.terms;
+	bool better = false;
+
+	if (limit <= 0)
+		return false;
+	if (e->series > part * limit) {
+		weight = e->series / line_error(&p->series, half);
+		choose_terms(&p->series, 0.8 * part * limit / weight, half);
+		better = p->series.terms > terms;
+		if (!better)
+			line_set_terms(&p->series, terms, half);
+	}
+	if (p->n_train && e->kernel > part * limit) {
+		double error = p->choice.error;
+
+		weight = e->kernel / error;
+		train_choose(p, 0.8 * part * limit / weight, p->series.terms);
+		better |= p->choice.error < error;
+	}
+	return better;
+}
+
+/* A plan with its first choice of terms, kernel and groups. */
+static precess_status prepare(struct line_plan **out, struct sim_plan *sim, bool trains)
+{
+	struct line_plan *p;
+	precess_status st = line_plan_create(out, sim, trains);
+
+	if (st)
+		return st;
+	p = *out;
+	choose_terms(&p->series,
+		     (p->n_train ? share_with_trains : share) * sim->tolerance / guess, longest(p));
+	if (p->n_train && !train_choose(p, kernel_share * sim->tolerance / kernel_guess,
+					p->series.terms)) {
+		line_plan_free(p);
+		*out = NULL;
+		if (sim->asked == SIM_train)
+			return precess_fail(PRECESS_ENOTSUP, "the train method cannot compute this: "
+					    "decay displaces spins too far; use `auto` or `line`");
+		text_printf(&sim->report, "line: decay displaces spins too far for trains\n");
+		return prepare(out, sim, false);
+	}
+	return PRECESS_OK;
+}
+
+static precess_status all_trains(const struct sim_plan *sim)
+{
+	for (uint32_t r = 0; r < sim->draw->program->n_readout; r++)
+		if (sim->method[r] != SIM_train)
+			return precess_fail(PRECESS_ENOTSUP, "the train method cannot compute "
+					    "readout %u: not part of a train; use `auto` or `line`",
+					    r);
+	return PRECESS_OK;
 }
 
 precess_status sim_line(struct sim_plan *sim)
 {
-	struct line_plan *p;
-	double half, series = 0, rounding = 0, most = 0, limit, weight;
+	struct line_plan *p = NULL;
+	struct errors e = { 0 };
 	precess_status st;
 
-	TRY(line_plan_create(&p, sim));
-	half = longest(p);
-	choose_terms(&p->series, share * sim->tolerance / guess, half);
-	for (int attempt = 0; attempt < 3 && p->n_line; attempt++) {
-		int terms = p->series.terms;
-
-		TRY(run_all(p));
-		most = largest(p);
-		series = series_bound(p);
-		rounding = rounding_bound(p);
-		limit = sim->tolerance * most - rounding - p->alias * p->mean_m0;
-		if (series <= limit || series <= 0)
+	TRY(prepare(&p, sim, sim->asked != SIM_line && !sim->backend));
+	if (sim->asked == SIM_train)
+		TRY(all_trains(sim));
+	for (int attempt = 1; p->n_line; attempt++) {
+		TRY(try_all(p, &e));
+		if (total(p, &e) <= sim->tolerance * e.most || attempt == ATTEMPTS)
 			break;
-		/* now the weights are known; once more if that can help */
-		weight = series / line_error(&p->series, half);
-		choose_terms(&p->series, share * limit / weight, half);
-		if (p->series.terms <= terms || limit <= 0) {
-			line_set_terms(&p->series, terms, half);
+		if (improve(p, &e, longest(p)))
+			continue;
+		if (!p->n_train || sim->asked == SIM_train)
 			break;
-		}
+		line_plan_free(p);
+		TRY(prepare(&p, sim, false));
 	}
-	report(p, series, rounding, most);
-	sim->bound = fmax(sim->bound, series + rounding + p->alias * p->mean_m0);
+	report(p, &e);
+	sim->bound = fmax(sim->bound, total(p, &e));
 	sim->terms = p->series.terms > sim->terms ? p->series.terms : sim->terms;
-	snprintf(sim->device, sizeof sim->device, "cpu %s (%.70s)", p->cpu->isa, cpu_name());
+	if (!sim->backend)
+		snprintf(sim->device, sizeof sim->device, "cpu %s (%.70s)", p->cpu->isa,
+			 cpu_name());
 out:
 	line_plan_free(p);
 	return st;

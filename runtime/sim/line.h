@@ -12,12 +12,14 @@
  *     line_build.c   pulses and precession: which there are, tables for them
  *     line_orders.c  through the slice: coherence orders instead of spins, where exact
  *     line_state.c   from maps to weights to sums over y, chunk by chunk
- *     line_fourier.c from sums over y to samples */
+ *     line_fourier.c from sums over y to samples
+ *     train.c        many lines at once where their times and ky are affine (train.h) */
 #ifndef RUNTIME_SIM_LINE_H
 #define RUNTIME_SIM_LINE_H
 
 #include "runtime/cpu/cpu.h"
 #include "runtime/sim/internal.h"
+#include "runtime/sim/train.h"
 
 /* ------------------------------------------------------------------ series */
 /* The rates present: a rectangle in the plane of z with its centre and half widths, r in 1/s, f in
@@ -58,20 +60,23 @@ struct line_line {
 };
 
 /* Lines first .. first + n of one view: a run (the weights of each are those of the one before
- * times the same factor) or a fan (the same time, a table over y each). */
+ * times the same factor), a fan (the same time, a table over y each) or a train. */
 struct line_piece {
 	uint32_t view, first, n;
 	bool run;
-	int weight, ratio; /* builds: from the pulse to the first line; of a run, line to line */
-	float *table;      /* of a fan, owned */
+	int train;         /* index, or -1 */
+	int weight, ratio; /* builds: from the pulse to the first line (of a train, the line in its
+			    * middle); of a run, line to line */
+	bool mirror;       /* a fan whose lines mirror each other, with the middle in `shift` */
+	float *table, *shift; /* of a fan, owned; shift NULL: none */
 	double half, gain; /* the most of its lines' shapes */
 };
 
 /* Planes computed from the maps alone. A cached one lives for a whole chunk, the others are made
  * when an epoch asks for them, in planes of their kind. */
 struct line_build {
-	enum line_build_kind { LINE_ROTATION, LINE_BLOCH, LINE_STEPPED, LINE_FACTOR, LINE_RECOVER,
-			       LINE_BUILDS } kind;
+	enum line_build_kind { LINE_ROTATION, LINE_RESONANT, LINE_BLOCH, LINE_STEPPED, LINE_FACTOR,
+			       LINE_RECOVER, LINE_BUILDS } kind;
 	bool cached, through; /* through: differs along z */
 	uint32_t plane, pulse;
 	double t, turns, phase, k[2];
@@ -108,8 +113,9 @@ struct line_history {
 	uint32_t first_line, n_line, first_view, n_view, first_piece, n_piece;
 	uint32_t first_epoch, n_epoch, first_build, n_build;
 	int spins;                  /* through the slice; 0: coherence orders */
-	uint32_t n_slot, n_plane;
+	uint32_t n_slot, n_plane, n_step;
 	int orders;                 /* the most at one time, for the report */
+	bool fused;                 /* evolve() runs all of it */
 };
 
 struct line_plan {
@@ -118,6 +124,7 @@ struct line_plan {
 	struct line_series series;
 	double fastest;             /* decay rates are clipped here: no signal is left */
 	double mean_m0, b1[2];      /* least and most */
+	double steps;               /* of pulses in single precision, as on devices: they round */
 	double alias;               /* what orders leave out of the spins asked for, of M0 */
 	int nx, ny, blocks, parts;  /* blocks of lanes, parts of the rows: tasks */
 	struct line_shape *shape;       uint32_t n_shape;
@@ -128,6 +135,9 @@ struct line_plan {
 	struct line_epoch *epoch;       uint32_t n_epoch;
 	struct line_order *order;       uint32_t n_order;
 	struct line_history *history;   uint32_t n_history;
+	struct line_train *train;       uint32_t n_train;
+	struct train_choice choice;
+	bool trains;                    /* may be used */
 	float *sum;                     /* [task][line][term][re, im][lane] of the current batch */
 	size_t per_line;                /* floats: terms x 2 x lanes */
 	bool every_row;                 /* those without spins too: for the benchmark */
@@ -144,7 +154,7 @@ precess_status line_add_pulse(struct line_plan *p, struct line_history *h, uint3
 /* Appends to one of the arrays above; NULL when out of memory. */
 void *line_append(void *array, uint32_t *n, size_t size);
 
-precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim);
+precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bool trains);
 void line_plan_free(struct line_plan *p);
 /* Orders, slots and clearings of a history, or spins through the slice where orders are not exact
  * or dearer. */
@@ -153,12 +163,22 @@ precess_status line_orders(struct line_plan *p, struct line_history *h);
 void line_phases(float *out, size_t stride, size_t apart, int n, double cycles, double re,
 		 double im);
 
+/* A forward transform of length n, out of place, for arrays of memory_aligned: of complex numbers,
+ * or (apart > 0) of real and imaginary parts that lie so many floats apart. */
+struct fftwf_plan_s;
+precess_status line_transform(struct fftwf_plan_s **out, int n, int apart);
 /* Makes the shapes' coefficients for series.terms and the tables of their transforms. */
 precess_status line_fourier_prepare(struct line_plan *p);
 /* One chunk on its way: planes of its state, views and builds by index. */
 struct line_work {
 	const struct line_plan *p;
 	float *plane, *u;
+	float *state;          /* of evolve() */
+	struct cpu_epoch *epoch;
+	struct cpu_step *step;
+	float *grid, *circle;  /* of trains: see cpu_deposit; room for one
+				* transform */
+	uint8_t *used;         /* [train][group][lane] */
 	struct cpu_spins *spins;
 	uint32_t row[CPU_ROWS];
 	size_t rows;

@@ -139,6 +139,24 @@ static precess_status fill_bloch(struct line_plan *p, struct line_build *b)
 	return PRECESS_OK;
 }
 
+/* A single rectangle that sees neither gradient nor offset is a rotation in a plane, where none of
+ * the spins is off resonance. Very fast decay during it is beyond the closed form. */
+static bool resonant(const struct line_plan *p, const struct line_build *b)
+{
+	const struct draw *d = p->sim->draw;
+	const struct program_pulse *q = &d->program->pulse[b->pulse];
+	const struct cpu_survey *s = &p->sim->survey;
+	const float *f = p->sim->maps->map[PROGRAM_MAP_dB0];
+
+	if (q->shape != PROGRAM_NO_SHAPE || sim_slot(d, q->freq) != 0 ||
+	    (f && p->sim->n_live && (s->lo[CPU_F] != 0 || s->hi[CPU_F] != 0)))
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (sim_slot(d, q->grad[i]) != 0)
+			return false;
+	return b->k[0] * sim_slot(d, q->duration) < 3;
+}
+
 int line_add_build(struct line_plan *p, struct line_history *h, const struct line_build *want)
 {
 	int i = find_build(p, h, want);
@@ -200,6 +218,12 @@ precess_status line_add_pulse(struct line_plan *p, struct line_history *h, uint3
 		b.kind = LINE_BLOCH;
 		b.turns = fmax(fabs(p->b1[0]), fabs(p->b1[1]));
 		b.k[0] = rates;
+		if (resonant(p, &b)) {
+			b.kind = LINE_RESONANT;
+			b.turns = sim_slot(d, q->flip) / tau;
+			b.t = sim_slot(d, q->duration);
+			b.pulse = UINT32_MAX;
+		}
 		out->turn_out += tau * sim_slot(d, q->freq) * sim_slot(d, q->duration);
 	}
 	out->pulse = line_add_build(p, h, &b);

@@ -11,10 +11,28 @@ static const double tau = 6.283185307179586476925; /* 2 pi */
 
 /* Transforms by length, kept for the life of the process. Estimated, not measured: a choice by
  * timing would make results differ in their last bits from run to run. */
-static precess_status transform(fftwf_plan *out, int n)
+static fftwf_plan make_transform(int n, int apart)
+{
+	size_t size = 2 * (size_t)(n > apart ? n : apart);
+	float *a = memory_aligned(size * sizeof *a), *b = memory_aligned(size * sizeof *b);
+	fftwf_iodim along = { .n = n, .is = 1, .os = 1 };
+	fftwf_plan plan = NULL;
+
+	if (a && b && apart)
+		plan = fftwf_plan_guru_split_dft(1, &along, 0, NULL, a, a + apart, b, b + apart,
+						 FFTW_ESTIMATE);
+	else if (a && b)
+		plan = fftwf_plan_dft_1d(n, (fftwf_complex *)a, (fftwf_complex *)b, FFTW_FORWARD,
+					 FFTW_ESTIMATE);
+	free(a);
+	free(b);
+	return plan;
+}
+
+precess_status line_transform(fftwf_plan *out, int n, int apart)
 {
 	struct known {
-		int n;
+		int n, apart;
 		fftwf_plan plan;
 	};
 	static struct known *known;
@@ -25,22 +43,18 @@ static precess_status transform(fftwf_plan *out, int n)
 #pragma omp critical(line_fftw)
 	{
 		for (uint32_t i = 0; i < n_known && !*out; i++)
-			if (known[i].n == n)
+			if (known[i].n == n && known[i].apart == apart)
 				*out = known[i].plan;
 		if (!*out) {
-			fftwf_complex *a = memory_aligned((size_t)n * sizeof *a);
-			fftwf_complex *b = memory_aligned((size_t)n * sizeof *b);
-			struct known *k = a && b ? line_append(&known, &n_known, sizeof *k) : NULL;
+			fftwf_plan plan = make_transform(n, apart);
+			struct known *k = plan ? line_append(&known, &n_known, sizeof *k) : NULL;
 
 			if (k) {
-				k->n = n;
-				k->plan = fftwf_plan_dft_1d(n, a, b, FFTW_FORWARD, FFTW_ESTIMATE);
-				*out = k->plan;
-			}
-			if (!*out)
+				*k = (struct known){ n, apart, plan };
+				*out = plan;
+			} else {
 				st = precess_fail(PRECESS_ENOMEM, "no transform of length %d", n);
-			free(a);
-			free(b);
+			}
 		}
 	}
 	return st;
@@ -199,7 +213,7 @@ precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last)
 	bool failed = false;
 	precess_status st;
 
-	if ((st = transform(&plan, p->nx)))
+	if ((st = line_transform(&plan, p->nx, 0)))
 		return st;
 #pragma omp parallel num_threads(p->sim->threads)
 	{

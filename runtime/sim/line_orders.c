@@ -187,13 +187,17 @@ static void add_aliases(void *context, uint32_t epoch, const struct epg_state *f
 static double aliased(struct orders *o)
 {
 	enum { STEPS = 4 };
-	double lo = 0, hi = 0, off;
+	const struct sim_plan *sim = o->p->sim;
+	const struct cpu_survey *v = &sim->survey;
+	double off = sim->maps->map[PROGRAM_MAP_dB0] && sim->n_live
+			     ? (double)fmaxf(fabsf(v->lo[CPU_F]), fabsf(v->hi[CPU_F])) : 0;
+	const double question[] = { SIM_MEMO_ALIAS, o->h->index, sim->nz, o->p->b1[0], o->p->b1[1],
+				    off };
 
-	maps_range(o->p->sim->maps, PROGRAM_MAP_dB0, &lo, &hi);
-	off = fmax(fabs(lo), fabs(hi));
 	o->alias = 0;
-	if (!may_alias(o))
-		return 0;
+	if (!may_alias(o) ||
+	    sim_memo_find(&o->alias, NULL, sim->draw, question, PRECESS_COUNT(question)))
+		return o->alias;
 	for (int i = 0; i <= STEPS; i++) {
 		struct epg_field f = { .b1 = o->p->b1[0] + (o->p->b1[1] - o->p->b1[0]) * i / STEPS };
 
@@ -201,7 +205,9 @@ static double aliased(struct orders *o)
 			if (epg_run(o->p->sim->draw, o->h->index, f, 1e-8, add_aliases, o))
 				return INFINITY;
 	}
-	return 2 * o->alias;
+	o->alias *= 2;
+	sim_memo_keep(o->alias, "", sim->draw, question, PRECESS_COUNT(question));
+	return o->alias;
 }
 
 static bool order_needed(const struct orders *o, uint32_t i, long j)

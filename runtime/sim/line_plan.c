@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
+static const double time_slack = 1e-11, ky_slack = 2e-8;
 
 enum {
 	RUN_LINES = 32, /* weights are computed afresh after so many: rounding grows with the run */
@@ -109,12 +110,20 @@ static int by_view(const void *a, const void *b)
 	return (x->readout > y->readout) - (x->readout < y->readout);
 }
 
+static int by_ky(const void *a, const void *b)
+{
+	const struct line_line *x = a, *y = b;
+
+	return (x->ky > y->ky) - (x->ky < y->ky);
+}
+
 static bool together(const struct line_line *a, const struct line_line *b)
 {
 	return fabs(a->time - b->time) < 1e-13;
 }
 
-/* How many lines from l on, of n, step evenly in time and ky. */
+/* How many lines from l on, of n, step evenly in time and ky: what they may be off (s, cells) turns
+ * no spin by more than single precision can tell. */
 static uint32_t run_length(const struct line_line *l, uint32_t n, double fov)
 {
 	double period, dky;
@@ -125,24 +134,26 @@ static uint32_t run_length(const struct line_line *l, uint32_t n, double fov)
 	period = l[1].time - l[0].time;
 	dky = l[1].ky - l[0].ky;
 	for (i = 1; i < n; i++)
-		if (period < 1e-12 || fabs(l[i].time - l[0].time - i * period) > 1e-12 ||
-		    fabs(l[i].ky - l[0].ky - i * dky) * fov > 1e-9)
+		if (period < 1e-9 || fabs(l[i].time - l[0].time - i * period) > time_slack ||
+		    fabs(l[i].ky - l[0].ky - i * dky) * fov > ky_slack)
 			break;
 	return i;
 }
 
-/* A piece with its factor from the pulse to line `first`. */
+/* A piece with its factor from the pulse to line `at`. */
 static struct line_piece *add_piece(struct line_plan *p, struct line_history *h, uint32_t first,
-				    uint32_t n, uint32_t view, double ky)
+				    uint32_t n, uint32_t view, uint32_t at, double ky)
 {
 	struct line_build weight = {
-		.kind = LINE_FACTOR, .t = p->line[first].time, .k = { 0, ky }, .pulse = UINT32_MAX
+		.kind = LINE_FACTOR, .t = p->line[at].time, .k = { 0, ky }, .pulse = UINT32_MAX
 	};
 	struct line_piece *q = line_append(&p->piece, &p->n_piece, sizeof *q);
 
 	if (!q)
 		return NULL;
-	*q = (struct line_piece){ .view = view, .first = first, .n = n, .ratio = -1 };
+	*q = (struct line_piece){
+		.view = view, .first = first, .n = n, .ratio = -1, .train = -1
+	};
 	q->weight = line_add_build(p, h, &weight);
 	return q->weight == -2 ? NULL : q;
 }
@@ -159,8 +170,9 @@ static precess_status add_run(struct line_plan *p, struct line_history *h, uint3
 	int build = line_add_build(p, h, &ratio);
 
 	for (uint32_t i = 0; i < n; i += RUN_LINES) {
-		struct line_piece *q = add_piece(
-			p, h, first + i, n - i < RUN_LINES ? n - i : RUN_LINES, view, l[i].ky);
+		struct line_piece *q = add_piece(p, h, first + i,
+						 n - i < RUN_LINES ? n - i : RUN_LINES, view,
+						 first + i, l[i].ky);
 
 		if (!q || build == -2)
 			return PRECESS_ENOMEM;
@@ -170,16 +182,62 @@ static precess_status add_run(struct line_plan *p, struct line_history *h, uint3
 	return PRECESS_OK;
 }
 
+static precess_status add_train(struct line_plan *p, struct line_history *h, uint32_t first,
+				uint32_t n, uint32_t view)
+{
+	uint32_t center = first + n / 2;
+
+	if (!add_piece(p, h, first, n, view, center, p->line[center].ky))
+		return PRECESS_ENOMEM;
+	return train_add(p, p->n_piece - 1);
+}
+
+/* A train where that is proved and pays, or asked for. */
+static bool is_train(const struct line_plan *p, uint32_t first, uint32_t n)
+{
+	return p->trains && train_proved(p, first, n) &&
+	       (p->sim->asked == SIM_train || train_pays(p, n));
+}
+
+/* Lines of a fan by rising ky; whether each has one at the same distance beyond their middle. */
+static bool mirrors(struct line_plan *p, uint32_t first, uint32_t n)
+{
+	struct line_line *l = &p->line[first];
+	double fov = p->sim->maps->fov[1];
+
+	qsort(l, n, sizeof *l, by_ky);
+	for (uint32_t i = 0; i < n / 2; i++)
+		if (fabs(l[i].ky + l[n - 1 - i].ky - l[0].ky - l[n - 1].ky) * fov > ky_slack)
+			return false;
+	return n % 2 == 0;
+}
+
+static precess_status fill_mirror(struct line_plan *p, struct line_piece *q)
+{
+	const struct line_line *l = &p->line[q->first];
+	double fov = p->sim->maps->fov[1], middle = 0.5 * (l[0].ky + l[q->n - 1].ky);
+
+	q->shift = memory_aligned(2 * (size_t)p->ny * sizeof *q->shift);
+	if (!q->shift)
+		return PRECESS_ENOMEM;
+	line_phases(q->shift, 2, 1, p->ny, middle * fov, 1, 0);
+	for (uint32_t i = 0; i < q->n / 2; i++)
+		line_phases(q->table + 2 * i, q->n, 1, p->ny, (middle - l[i].ky) * fov, 1, 0);
+	return PRECESS_OK;
+}
+
 static precess_status add_fan(struct line_plan *p, struct line_history *h, uint32_t first,
 			      uint32_t n, uint32_t view)
 {
-	struct line_piece *q = add_piece(p, h, first, n, view, 0);
+	struct line_piece *q = add_piece(p, h, first, n, view, first, 0);
 
 	if (!q)
 		return PRECESS_ENOMEM;
 	q->table = memory_aligned(2 * (size_t)n * (size_t)p->ny * sizeof *q->table);
 	if (!q->table)
 		return PRECESS_ENOMEM;
+	if ((q->mirror = mirrors(p, first, n)))
+		return fill_mirror(p, q);
 	for (uint32_t i = 0; i < n; i++)
 		line_phases(q->table + 2 * i, 2 * (size_t)n, 1, p->ny,
 			    p->line[first + i].ky * p->sim->maps->fov[1], 1, 0);
@@ -212,7 +270,8 @@ static precess_status add_pieces(struct line_plan *p, struct line_history *h, ui
 				/* the last may be the first of a fan */
 				while (k + run < j && run && together(&l[run - 1], &l[run]))
 					run--;
-				st = add_run(p, h, k, run, p->n_view - 1);
+				st = is_train(p, k, run) ? add_train(p, h, k, run, p->n_view - 1)
+							 : add_run(p, h, k, run, p->n_view - 1);
 				k += run;
 			} else {
 				st = add_fan(p, h, k, same, p->n_view - 1);
@@ -261,11 +320,16 @@ static precess_status add_epochs(struct line_plan *p, struct line_history *h, do
 	return PRECESS_OK;
 }
 
+static bool ready(const struct line_plan *p, int build)
+{
+	return build < 0 || p->build[build].cached;
+}
+
 /* Planes: slots, cached builds, scratch by kind, views, weights, then the powers of u (the plan
  * does not know their number). */
 static void place(struct line_plan *p, struct line_history *h)
 {
-	static const uint32_t size[LINE_BUILDS] = { 2, 12, 12, 2, 2 };
+	static const uint32_t size[LINE_BUILDS] = { 2, 7, 12, 12, 2, 2 };
 	uint32_t next = 2 * h->n_slot, cached = 0, scratch[LINE_BUILDS];
 
 	for (int k = 0; k < LINE_BUILDS; k++) {
@@ -287,6 +351,18 @@ static void place(struct line_plan *p, struct line_history *h)
 		next += 2;
 	}
 	h->n_plane = next + 2;
+	h->fused = !h->spins;
+	for (uint32_t i = 0; i < h->n_epoch; i++) {
+		const struct line_epoch *e = &p->epoch[h->first_epoch + i];
+
+		h->n_step += e->n_order;
+		h->fused &= ready(p, e->pulse) && ready(p, e->factor) && ready(p, e->recover);
+	}
+}
+
+static bool is_mine(const struct sim_plan *sim, uint32_t readout)
+{
+	return sim->method[readout] == SIM_line || sim->method[readout] == SIM_train;
 }
 
 static precess_status add_history(struct line_plan *p, uint32_t index, double rates)
@@ -307,7 +383,7 @@ static precess_status add_history(struct line_plan *p, uint32_t index, double ra
 		uint32_t first = p->n_line;
 
 		for (uint32_t r = e->first_readout; r < e->first_readout + e->n_readout; r++)
-			if (p->sim->method[r] == SIM_line && (st = add_line(p, r)))
+			if (is_mine(p->sim, r) && (st = add_line(p, r)))
 				return st;
 		if (p->n_line == first)
 			continue;
@@ -337,48 +413,34 @@ static precess_status add_history(struct line_plan *p, uint32_t index, double ra
 static double survey(struct line_plan *p)
 {
 	const struct sim_plan *sim = p->sim;
-	const struct maps *m = sim->maps;
-	const float *t2 = m->map[PROGRAM_MAP_T2], *f = m->map[PROGRAM_MAP_dB0];
-	const float *tp = sim->decays_t2p ? m->map[PROGRAM_MAP_T2p] : NULL;
-	const float *b = m->map[PROGRAM_MAP_B1], *m0 = m->map[PROGRAM_MAP_M0];
-	const float *t1 = m->map[PROGRAM_MAP_T1];
-	float r_lo = INFINITY, r_hi = 0, f_lo = INFINITY, f_hi = -INFINITY, b_lo = INFINITY;
-	float b_hi = -INFINITY, r1 = 0;
-	double sum = 0;
-	size_t n = sim->n_live, i;
+	const struct cpu_survey *s = &sim->survey;
+	float *const *map = sim->maps->map;
+	bool tp = sim->decays_t2p;
+	double r[2] = { 0 }, f[2] = { 0 }, r1 = 0;
 
-#pragma omp parallel for num_threads(sim->threads) schedule(static) reduction(min                 \
-									      : r_lo, f_lo, b_lo) \
-	reduction(max                                                                             \
-		  : r_hi, f_hi, b_hi, r1)
-	for (i = 0; i < n; i++) {
-		uint32_t at = sim->live[i];
-		float r = (t2 ? 1 / t2[at] : 0) + (tp ? 1 / tp[at] : 0), v = f ? f[at] : 0;
-		float a = b ? b[at] : 1, s = t1 ? 1 / t1[at] : 0;
+	p->mean_m0 = s->m0 / ((double)p->nx * p->ny);
+	p->b1[0] = p->b1[1] = 1;
+	if (sim->n_live) {
+		if (map[PROGRAM_MAP_B1]) {
+			p->b1[0] = (double)s->lo[CPU_B1];
+			p->b1[1] = (double)s->hi[CPU_B1];
+		}
+		for (int i = 0; i < 2; i++) {
+			const float *at = i ? s->lo : s->hi; /* the longest time: the least rate */
 
-		r_lo = r < r_lo ? r : r_lo;
-		r_hi = r > r_hi ? r : r_hi;
-		f_lo = v < f_lo ? v : f_lo;
-		f_hi = v > f_hi ? v : f_hi;
-		b_lo = a < b_lo ? a : b_lo;
-		b_hi = a > b_hi ? a : b_hi;
-		r1 = s > r1 ? s : r1;
+			r[i] = (map[PROGRAM_MAP_T2] ? 1 / (double)at[CPU_T2] : 0) +
+			       (tp ? 1 / (double)at[CPU_T2P] : 0);
+			r[i] = fmin(r[i], p->fastest);
+			f[i] = map[PROGRAM_MAP_dB0] ? (double)(i ? s->hi : s->lo)[CPU_F] : 0;
+		}
+		r1 = map[PROGRAM_MAP_T1] ? 1 / (double)s->lo[CPU_T1] : 0;
 	}
-	for (i = 0; i < n; i++)
-		sum += m0 ? (double)m0[sim->live[i]] : 1;
-	p->mean_m0 = sum / ((double)p->nx * p->ny);
-	r_lo = fminf(r_lo, (float)p->fastest);
-	r_hi = fminf(r_hi, (float)p->fastest);
-	if (!n)
-		r_lo = r_hi = f_lo = f_hi = b_lo = b_hi = 0;
-	p->series.r = 0.5 * ((double)r_lo + (double)r_hi);
-	p->series.f = 0.5 * ((double)f_lo + (double)f_hi);
-	p->series.half_r = 0.5 * ((double)r_hi - (double)r_lo);
-	p->series.half_f = 0.5 * ((double)f_hi - (double)f_lo);
+	p->series.r = 0.5 * (r[0] + r[1]);
+	p->series.f = 0.5 * (f[0] + f[1]);
+	p->series.half_r = 0.5 * (r[1] - r[0]);
+	p->series.half_f = 0.5 * (f[1] - f[0]);
 	p->series.scale = hypot(p->series.half_r, tau * p->series.half_f);
-	p->b1[0] = (double)b_lo;
-	p->b1[1] = (double)b_hi;
-	return tau * fmax(fabs(f_lo), fabs(f_hi)) + fmax(r_hi, r1);
+	return tau * fmax(fabs(f[0]), fabs(f[1])) + fmax(r[1], r1);
 }
 
 /* A spin that decays by e^-18 between its pulse and the first sample is below what single precision
@@ -389,12 +451,12 @@ static double fastest_of(const struct sim_plan *sim)
 	double first = INFINITY;
 
 	for (uint32_t r = 0; r < p->n_readout; r++)
-		if (sim->method[r] == SIM_line)
+		if (is_mine(sim, r))
 			first = fmin(first, sim_slot(sim->draw, p->readout[r].time));
 	return first > 0 ? 18 / first : 1e30;
 }
 
-precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim)
+precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bool trains)
 {
 	struct line_plan *p = *out = calloc(1, sizeof *p);
 	double rates;
@@ -403,6 +465,10 @@ precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim)
 	if (!p)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	p->sim = sim;
+	p->trains = trains;
+	for (uint32_t r = 0; r < sim->draw->program->n_readout; r++)
+		if (is_mine(sim, r))
+			sim->method[r] = SIM_line;
 	p->cpu = cpu_kernels();
 	p->nx = sim->maps->nx;
 	p->ny = sim->maps->ny;
@@ -429,6 +495,7 @@ void line_plan_free(struct line_plan *p)
 	}
 	for (uint32_t i = 0; i < p->n_piece; i++) {
 		free(p->piece[i].table);
+		free(p->piece[i].shift);
 	}
 	for (uint32_t i = 0; i < p->n_build; i++) {
 		free(p->build[i].x);
@@ -437,6 +504,7 @@ void line_plan_free(struct line_plan *p)
 		free(p->build[i].bx);
 		free(p->build[i].by);
 	}
+	train_free(p);
 	free(p->shape);
 	free(p->line);
 	free(p->view);

@@ -10,6 +10,8 @@
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
 
+enum { FETCH_ROWS = 24 };
+
 float *line_plane(const struct line_work *w, uint32_t i)
 {
 	return w->plane + (size_t)i * CPU_PLANE;
@@ -41,6 +43,17 @@ static void load_row(struct line_work *w, const struct cpu_maps *m, int y)
 	w->row[w->rows] = (uint32_t)y;
 	w->p->cpu->load(w->spins, w->rows++, m, (size_t)y * (size_t)w->p->nx + first,
 			n < CPU_LANES ? n : CPU_LANES);
+}
+
+/* Columns of a power of two are the worst case of a cache: rows are asked for before they are due. */
+static void fetch_row(const struct line_plan *p, const struct cpu_maps *m, int block, int y)
+{
+	const float *const map[] = { m->m0, m->t1, m->t2, m->t2p, m->b1, m->f };
+	size_t at = (size_t)(y < p->ny ? y : p->ny - 1) * (size_t)p->nx + (size_t)block * CPU_LANES;
+
+	for (size_t i = 0; i < PRECESS_COUNT(map); i++)
+		if (map[i])
+			__builtin_prefetch(map[i] + at);
 }
 
 static bool row_lives(const struct line_plan *p, int block, int row)
@@ -103,6 +116,9 @@ static void make(struct line_work *w, int index, double z)
 	switch (b->kind) {
 	case LINE_ROTATION:
 		k->rotation(to, w->spins, b->turns, w->rows);
+		break;
+	case LINE_RESONANT:
+		k->plane(to, w->spins, b->turns, b->t, w->rows);
 		break;
 	case LINE_BLOCH:
 		bloch.offset += b->bz * z;
@@ -212,6 +228,58 @@ static void run_spin(struct line_work *w, const struct line_history *h, uint32_t
 		k->order(o, w->rows);
 }
 
+static enum cpu_pulse pulse_kind(const struct line_plan *p, const struct line_epoch *e)
+{
+	if (e->pulse < 0)
+		return CPU_PULSE_NONE;
+	switch (p->build[e->pulse].kind) {
+	case LINE_ROTATION:
+		return CPU_PULSE_ROTATION;
+	case LINE_RESONANT:
+		return CPU_PULSE_PLANE;
+	default:
+		return CPU_PULSE_AFFINE;
+	}
+}
+
+/* Orders of a whole history, everything they need being there. */
+static void evolve(struct line_work *w, const struct line_history *h)
+{
+	const struct line_plan *p = w->p;
+	struct cpu_step *next = w->step;
+
+	for (uint32_t i = 0; i < h->n_epoch; i++) {
+		const struct line_epoch *e = &p->epoch[h->first_epoch + i];
+		struct cpu_epoch *to = &w->epoch[i];
+
+		*to = (struct cpu_epoch){ .kind = pulse_kind(p, e),
+					  .pulse = need(w, e->pulse, 0),
+					  .factor = need(w, e->factor, 0),
+					  .recover = need(w, e->recover, 0),
+					  .view = { (float)cos(e->turn_out), (float)sin(e->turn_out) },
+					  .step = next,
+					  .n_step = e->n_order };
+		for (uint32_t j = e->first_order; j < e->first_order + e->n_order; j++) {
+			const struct line_order *q = &p->order[j];
+			struct line_view *view = p->view;
+
+			*next++ = (struct cpu_step){
+				.plus = q->plus,
+				.minus = q->minus,
+				.z = q->z,
+				.clear_plus = q->clear_plus,
+				.clear_minus = q->clear_minus,
+				.clear_z = q->clear_z,
+				.view_plus = q->view_plus < 0 ? NULL
+					: line_plane(w, view[q->view_plus].plane),
+				.view_minus = q->view_minus < 0 ? NULL
+					: line_plane(w, view[q->view_minus].plane),
+			};
+		}
+	}
+	p->cpu->evolve(w->state, w->epoch, h->n_epoch, w->spins, w->rows);
+}
+
 static void run_epochs(struct line_work *w, const struct line_history *h, int iz, double z)
 {
 	const struct line_plan *p = w->p;
@@ -225,9 +293,7 @@ static void run_epochs(struct line_work *w, const struct line_history *h, int iz
 		struct cpu_order o = { .kind = CPU_PULSE_NONE, .turn = { 1, 0 } };
 
 		o.pulse = need(w, e->pulse, z);
-		if (o.pulse)
-			o.kind = p->build[e->pulse].kind == LINE_ROTATION ? CPU_PULSE_ROTATION
-									  : CPU_PULSE_AFFINE;
+		o.kind = pulse_kind(p, e);
 		o.factor = need(w, e->factor, z);
 		o.recover = need(w, e->recover, z);
 		for (uint32_t j = e->first_order; j < e->first_order + e->n_order; j++) {
@@ -253,10 +319,14 @@ void line_look_sums(struct line_work *w, const struct line_history *h, float *su
 		if (p->view[q->view].dark)
 			continue;
 		total[i] += p->cpu->weigh(weights, line_plane(w, p->view[q->view].plane),
-					  need(w, q->weight, 0), w->rows);
-		if (q->run)
+					  need(w, q->weight, 0), q->shift, w->row, w->rows);
+		if (q->train >= 0)
+			train_deposit(w, (uint32_t)q->train, weights);
+		else if (q->run)
 			p->cpu->run(to, weights, line_plane(w, p->build[q->ratio].plane), w->u,
 				    w->rows, q->n, terms);
+		else if (q->mirror)
+			p->cpu->mirror(to, weights, w->u, q->table, w->row, w->rows, q->n, terms);
 		else
 			p->cpu->fan(to, weights, w->u, q->table, w->row, w->rows, q->n, terms);
 	}
@@ -273,7 +343,9 @@ static void run_history(struct line_work *w, const struct line_history *h, line_
 	for (uint32_t i = h->first_build; i < h->first_build + h->n_build; i++)
 		if (p->build[i].cached)
 			make(w, (int)i, 0);
-	for (int iz = 0; iz < (h->spins ? h->spins : 1); iz++)
+	if (h->fused)
+		evolve(w, h);
+	for (int iz = 0; !h->fused && iz < (h->spins ? h->spins : 1); iz++)
 		run_epochs(w, h, iz, h->spins ? ((iz + 0.5) / h->spins - 0.5) * p->sim->slice : 0);
 	middle = clock_seconds();
 	look(w, h, sum);
@@ -282,8 +354,19 @@ static void run_history(struct line_work *w, const struct line_history *h, line_
 }
 
 /* ------------------------------------------------------------------ tasks */
-static void run_task(struct line_work *w, int task, uint32_t first, uint32_t last, uint32_t n_line,
-		     line_look look)
+static precess_status finish_trains(struct line_work *w, uint32_t first, uint32_t last, float *sum)
+{
+	double begun = clock_seconds();
+	precess_status st = PRECESS_OK;
+
+	for (uint32_t h = first; h < last && w->grid && !st; h++)
+		st = train_finish(w, &w->p->history[h], sum);
+	w->seconds[1] += clock_seconds() - begun;
+	return st;
+}
+
+static precess_status run_task(struct line_work *w, int task, uint32_t first, uint32_t last,
+			       uint32_t n_line,			       line_look look)
 {
 	const struct line_plan *p = w->p;
 	const struct cpu_maps maps = maps_of(p);
@@ -296,8 +379,11 @@ static void run_task(struct line_work *w, int task, uint32_t first, uint32_t las
 	w->first_line = p->history[first].first_line;
 	w->task = task;
 	w->block = task / p->parts;
+	for (int i = 0; i < FETCH_ROWS; i++)
+		fetch_row(p, &maps, w->block, y + i);
 	while (y < end) {
 		for (w->rows = 0; y < end && w->rows < CPU_ROWS; y++) {
+			fetch_row(p, &maps, w->block, y + FETCH_ROWS);
 			if (!p->every_row && !row_lives(p, w->block, y))
 				continue;
 			load_row(w, &maps, y);
@@ -309,6 +395,7 @@ static void run_task(struct line_work *w, int task, uint32_t first, uint32_t las
 		for (uint32_t h = first; h < last; h++)
 			run_history(w, &p->history[h], look, sum);
 	}
+	return finish_trains(w, first, last, sum);
 }
 
 precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, line_look look)
@@ -316,12 +403,20 @@ precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, li
 	const struct line_history *end = &p->history[last - 1];
 	uint32_t n_line = end->first_line + end->n_line - p->history[first].first_line;
 	int tasks = p->blocks * p->parts, threads = p->sim->threads;
-	size_t planes = 0, need_sum;
+	size_t planes = 0, slots = 0, epochs = 0, steps = 0, need_sum, grid = p->n_train ? train_place(p, first, last) : 0, cells = 0;
 	double seconds[2] = { 0 };
 	bool failed = false;
 
-	for (uint32_t h = first; h < last; h++)
-		planes = p->history[h].n_plane > planes ? p->history[h].n_plane : planes;
+	for (uint32_t h = first; h < last; h++) {
+		const struct line_history *q = &p->history[h];
+
+		planes = q->n_plane > planes ? q->n_plane : planes;
+		slots = q->n_slot > slots ? q->n_slot : slots;
+		epochs = q->n_epoch > epochs ? q->n_epoch : epochs;
+		steps = q->n_step > steps ? q->n_step : steps;
+	}
+	for (uint32_t i = 0; i < p->n_train; i++)
+		cells = (size_t)p->train[i].cells > cells ? (size_t)p->train[i].cells : cells;
 	need_sum = (size_t)tasks * n_line * p->per_line * sizeof *p->sum;
 	if (need_sum > p->sum_size) {
 		free(p->sum);
@@ -339,15 +434,27 @@ precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, li
 		w.plane = memory_aligned(planes * CPU_PLANE * sizeof *w.plane);
 		w.u = memory_aligned(2 * CPU_TERMS * CPU_PLANE * sizeof *w.u);
 		w.spins = memory_aligned(sizeof *w.spins);
-		if (!w.plane || !w.u || !w.spins) {
+		w.state = memory_aligned((slots + 1) * 2 * CPU_LANES * sizeof *w.state);
+		w.epoch = calloc(epochs + 1, sizeof *w.epoch);
+		w.step = calloc(steps + 1, sizeof *w.step);
+		if (grid) {
+			w.grid = memory_aligned(grid * sizeof *w.grid);
+			w.circle = memory_aligned(4 * (cells + 16) * sizeof *w.circle);
+			w.used = calloc(p->n_train, TRAIN_GROUPS * CPU_LANES);
+		}
+		if (!w.plane || !w.u || !w.spins || !w.state || !w.epoch || !w.step ||
+		    (grid && (!w.grid || !w.circle || !w.used))) {
 #pragma omp atomic write
 			failed = true;
 		}
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
 		for (int task = 0; task < tasks; task++)
-			if (!failed && !interrupted())
-				run_task(&w, task, first, last, n_line, look);
+			if (!failed && !interrupted() &&
+			    run_task(&w, task, first, last, n_line, look)) {
+#pragma omp atomic write
+				failed = true;
+			}
 #pragma omp critical(line_seconds)
 		{
 			seconds[0] += w.seconds[0] / threads;
@@ -356,6 +463,12 @@ precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, li
 		free(w.plane);
 		free(w.u);
 		free(w.spins);
+		free(w.state);
+		free(w.epoch);
+		free(w.step);
+		free(w.grid);
+		free(w.circle);
+		free(w.used);
 	}
 	p->sim->seconds_state += seconds[0];
 	p->sim->seconds_readout += seconds[1];

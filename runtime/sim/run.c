@@ -1,4 +1,5 @@
 /* One run: the plan from draw, maps and options; the methods; the receiver; the result. */
+#include "runtime/backend/backend.h"
 #include "runtime/sim/internal.h"
 
 #include <math.h>
@@ -24,58 +25,6 @@ int sim_groups(size_t n_sample)
 	return fit < 4 ? 4 : fit > GROUPS ? GROUPS : (int)fit;
 }
 
-/* ------------------------------------------------------------------ the object */
-static precess_status bad_spin(const struct maps *m, size_t i, const char *what, double v,
-			       const char *want)
-{
-	return precess_fail(PRECESS_EINVAL, "%s%s%s = %g at spin (%zu, %zu) of %d x %d: %s",
-			    m->source ? m->source : "", m->source ? ": " : "", what, v,
-			    i % (size_t)m->nx, i / (size_t)m->nx, m->nx, m->ny, want);
-}
-
-/* One map over the live pixels. */
-static precess_status check_map(const struct sim_plan *plan, int k)
-{
-	bool time = k == PROGRAM_MAP_T1 || k == PROGRAM_MAP_T2 || k == PROGRAM_MAP_T2p;
-	const float *map = plan->maps->map[k];
-
-	for (size_t i = 0; map && i < plan->n_live; i++) {
-		float v = map[plan->live[i]];
-
-		if (time ? v > 0 : isfinite(v))
-			continue;
-		return bad_spin(plan->maps, plan->live[i],
-				program_map_name((enum program_map_kind)k), (double)v,
-				time ? "a relaxation time must be positive" : "must be finite");
-	}
-	return PRECESS_OK;
-}
-
-static precess_status find_live(struct sim_plan *plan)
-{
-	const struct maps *m = plan->maps;
-	const float *m0 = m->map[PROGRAM_MAP_M0], *t2p = m->map[PROGRAM_MAP_T2p];
-	size_t n = (size_t)m->nx * (size_t)m->ny;
-	precess_status st;
-
-	plan->live = malloc((n + 1) * sizeof *plan->live);
-	if (!plan->live)
-		return precess_fail(PRECESS_ENOMEM, "out of memory for %zu spins", n);
-	for (size_t i = 0; i < n; i++) {
-		if (m0 && !(m0[i] >= 0 && m0[i] < INFINITY))
-			return bad_spin(m, i, "M0", (double)m0[i], "must be 0 or positive");
-		if (!m0 || m0[i] > 0)
-			plan->live[plan->n_live++] = (uint32_t)i;
-	}
-	for (int k = 0; k < PROGRAM_MAPS; k++) {
-		if ((st = check_map(plan, k)))
-			return st;
-	}
-	for (size_t i = 0; t2p && i < plan->n_live && !plan->decays_t2p; i++)
-		plan->decays_t2p = t2p[plan->live[i]] < INFINITY;
-	return PRECESS_OK;
-}
-
 /* ------------------------------------------------------------------ the plan */
 static precess_status check_options(const struct sim_options *o)
 {
@@ -91,33 +40,31 @@ static precess_status check_options(const struct sim_options *o)
 	return PRECESS_OK;
 }
 
-/* Why the line method leaves n readouts to the direct sum. */
+/* Why the line method leaves n readouts. */
 struct refusal {
 	const char *why;
 	uint32_t n;
 };
 
-static precess_status choose_methods(struct sim_plan *plan, enum sim_method method)
+static bool takes_line(const struct sim_plan *plan, uint32_t r, const char **why)
+{
+	*why = "the tolerance is below what single precision can promise";
+	return !(plan->asked == SIM_auto && plan->tolerance < SIM_LINE_FLOOR) &&
+	       sim_line_applies(plan->draw, plan->maps, r, why);
+}
+
+/* Why readouts are left to the direct sum. */
+static void report_refusals(struct sim_plan *plan)
 {
 	const struct program *p = plan->draw->program;
 	struct refusal refusal[8] = { { 0 } };
 
 	for (uint32_t r = 0; r < p->n_readout; r++) {
-		const char *why = "?";
+		const char *why;
 		uint32_t i = 0;
 
-		plan->method[r] = method == SIM_step ? SIM_step : SIM_direct;
-		if (method != SIM_auto && method != SIM_line)
+		if (plan->method[r] != SIM_direct || takes_line(plan, r, &why))
 			continue;
-		if (method == SIM_auto && plan->tolerance < SIM_LINE_FLOOR) {
-			why = "the tolerance is below what single precision can promise";
-		} else if (sim_line_applies(plan->draw, plan->maps, r, &why)) {
-			plan->method[r] = SIM_line;
-			continue;
-		}
-		if (method == SIM_line)
-			return precess_fail(PRECESS_ENOTSUP, "the line method cannot compute "
-					    "readout %u: %s; use `auto` or `direct`", r, why);
 		for (; i + 1 < PRECESS_COUNT(refusal) && refusal[i].n; i++) {
 			if (!strcmp(refusal[i].why, why))
 				break;
@@ -128,7 +75,30 @@ static precess_status choose_methods(struct sim_plan *plan, enum sim_method meth
 	for (uint32_t i = 0; i < PRECESS_COUNT(refusal) && refusal[i].n; i++)
 		text_printf(&plan->report, "direct: %u of %u readouts: %s\n", refusal[i].n,
 			    p->n_readout, refusal[i].why);
-	return PRECESS_OK;
+}
+
+static precess_status choose_methods(struct sim_plan *plan, enum sim_method method)
+{
+	precess_status st = PRECESS_OK;
+	const char *why;
+
+	for (uint32_t r = 0; r < plan->draw->program->n_readout; r++) {
+		plan->method[r] = method == SIM_step ? SIM_step : SIM_direct;
+		if (method != SIM_auto && method != SIM_line && method != SIM_train)
+			continue;
+		if (takes_line(plan, r, &why))
+			plan->method[r] = SIM_line;
+		else if (method != SIM_auto)
+			return precess_fail(PRECESS_ENOTSUP, "the %s method cannot compute readout "
+					    "%u: %s; use `auto` or `direct`",
+					    sim_method_name(method), r, why);
+	}
+	if (method == SIM_auto || method == SIM_nufft)
+		TRY(sim_nufft_choose(plan));
+	if (method == SIM_auto)
+		report_refusals(plan);
+out:
+	return st;
 }
 
 static void name_device(struct sim_plan *plan)
@@ -149,6 +119,34 @@ static void name_device(struct sim_plan *plan)
 		fclose(f);
 }
 
+/* Where the line method runs; the other methods are the processor's. */
+static precess_status open_device(struct sim_plan *plan, const char *device)
+{
+	struct text why;
+	precess_status st;
+
+	text_init(&why);
+	st = backend_open(&plan->backend, &why, device);
+	if (!st && device)
+		text_printf(&plan->report, "device: %s\n", why.data);
+	if (!st && plan->backend)
+		snprintf(plan->device, sizeof plan->device, "%s", why.data);
+	text_free(&why);
+	return st;
+}
+
+static int spins_through_slice(const struct draw *d, struct text *why)
+{
+	static const double question[] = { SIM_MEMO_SLICE };
+	double n;
+
+	if (!sim_memo_find(&n, why, d, question, 1)) {
+		n = sim_slice_spins(d, why);
+		sim_memo_keep(n, why->data, d, question, 1);
+	}
+	return (int)n;
+}
+
 static precess_status make_plan(struct sim_plan *plan, const struct draw *d, const struct maps *m,
 				const struct sim_options *o)
 {
@@ -160,11 +158,15 @@ static precess_status make_plan(struct sim_plan *plan, const struct draw *d, con
 	text_init(&plan->report);
 	text_init(&why);
 	plan->tolerance = o->tolerance > 0 ? o->tolerance : default_tolerance;
+	plan->asked = o->method;
 	plan->threads = o->threads ? o->threads : omp_get_max_threads();
 	name_device(plan);
-	TRY(find_live(plan));
+	TRY(open_device(plan, o->device));
+	TRY(sim_survey(plan));
+	if (plan->decays_t2p)
+		TRY(sim_list_live(plan));
 	plan->slice = sim_slice_thickness(d);
-	plan->nz = o->nz ? o->nz : sim_slice_spins(d, &why);
+	plan->nz = o->nz ? o->nz : spins_through_slice(d, &why);
 	if (o->nz)
 		text_printf(&why, "as asked");
 	text_printf(&plan->report, "%d spin%s through the slice: %s\n", plan->nz,
@@ -207,20 +209,34 @@ static double largest(const struct sim_plan *plan)
 {
 	double v = 0;
 
-	for (uint32_t i = 0; i < plan->draw->program->n_sample; i++)
-		v = fmax(v, hypot(plan->signal[2 * i], plan->signal[2 * i + 1]));
-	return v;
+	for (uint32_t i = 0; i < plan->draw->program->n_sample; i++) {
+		double re = plan->signal[2 * i], im = plan->signal[2 * i + 1];
+
+		v = fmax(v, re * re + im * im);
+	}
+	return sqrt(v);
 }
 
 /* The mean of M0: no signal is larger. */
 static double all_in_step(const struct sim_plan *plan)
 {
-	const float *m0 = plan->maps->map[PROGRAM_MAP_M0];
-	double sum = 0;
+	return plan->survey.m0 * plan->nz * plan->scale;
+}
 
-	for (size_t i = 0; i < plan->n_live; i++)
-		sum += m0 ? (double)m0[plan->live[i]] : 1;
-	return sum * plan->nz * plan->scale;
+static precess_status run_doubles(struct sim_plan *plan)
+{
+	precess_status st = PRECESS_OK;
+
+	if (count(plan, SIM_direct) || count(plan, SIM_step))
+		TRY(sim_list_live(plan));
+	if (count(plan, SIM_nufft))
+		TRY(sim_nufft(plan));
+	if (count(plan, SIM_direct))
+		TRY(sim_direct(plan));
+	if (count(plan, SIM_step))
+		TRY(sim_step(plan));
+out:
+	return st;
 }
 
 static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
@@ -230,21 +246,18 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 
 	if (count(plan, SIM_line))
 		TRY(sim_line(plan));
-	if (count(plan, SIM_direct))
-		TRY(sim_direct(plan));
-	if (count(plan, SIM_step))
-		TRY(sim_step(plan));
-	if (asked != SIM_auto || !count(plan, SIM_line) ||
+	TRY(run_doubles(plan));
+	if (asked != SIM_auto || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
 	    plan->bound <= plan->tolerance * largest(plan))
 		goto out;
 	/* The terms were chosen before the largest sample was known. */
-	text_printf(&plan->report, "direct: all readouts again: the line method's bound %.1e does "
+	text_printf(&plan->report, "direct: all readouts again: the bound %.1e of the fast methods does "
 		    "not meet the tolerance %.1e\n", plan->bound / largest(plan), plan->tolerance);
 	memset(plan->signal, 0, 2 * (size_t)p->n_sample * sizeof *plan->signal);
 	memset(plan->method, SIM_direct, p->n_readout);
 	plan->bound = 0;
 	plan->terms = 0;
-	TRY(sim_direct(plan));
+	TRY(run_doubles(plan));
 out:
 	return st;
 }
@@ -315,6 +328,8 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	TRY(check_options(o));
 	TRY(make_plan(&plan, d, m, o));
 	TRY(run_methods(&plan, o->method));
+	if (plan.backend && !count(&plan, SIM_line))
+		name_device(&plan); /* nothing was left to the other */
 	receive(&plan);
 	TRY(make_result(out, &plan));
 	(*out)->seconds = clock_seconds() - begun;

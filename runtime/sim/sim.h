@@ -32,6 +32,7 @@ struct sim_options {
 	int threads;      /* 0: all */
 	int nz;           /* spins through the slice; 0: as many as the schedule needs */
 	bool quiet;       /* no progress */
+	const char *device; /* of the line method: "auto", "cpu", "cuda:N"; NULL: cpu */
 };
 
 struct sim_result {
@@ -51,6 +52,16 @@ struct sim_result {
 precess_status sim_run(struct sim_result **out, const struct draw *d, const struct maps *m,
 		       const struct sim_options *options);
 void sim_result_free(struct sim_result *r);
+
+/* A spin of a list, for phantoms that are no grid: place in m, times in s, off-resonance in rad/s.
+ * No relaxation: INFINITY. */
+struct sim_point {
+	double r[3], m0, t1, t2, t2p, w, b1;
+};
+/* The signal of n spins as sim_run defines it, their mean, in double precision; `signal` holds re, im
+ * of every sample. threads 0: all. A finite t2p is refused where a history has several pulses. */
+precess_status sim_points(double *signal, const struct draw *d, const struct sim_point *point,
+			  size_t n, int threads);
 
 /* How many spins through the slice (and why) so that no coherence pathway that the slice dephases
  * comes back by aliasing; 1 when no gradient acts along z. `why` is written (may be NULL). */
@@ -76,10 +87,14 @@ precess_status pathways_find(struct pathway **out, size_t *n, const struct draw 
 /* ------------------------------------------------------------------ k-space and image */
 /* Samples sorted into [set][line][sample]: line 0 at the lowest ky, samples in increasing kx, by the
  * ADC labels and the sign of the readout's kx. n_set counts distinct (set, slice, rep, avg and, if
- * lines repeat, echo). PRECESS_ENOTSUP when the sequence is not Cartesian on its matrix. */
+ * lines repeat, echo). Lines sampled otherwise than the matrix are regridded along x; lines not read
+ * are 0. Of a sequence whose readouts move along x and y, the k-space of its gridded image; sets then
+ * differ in set, slice, rep, avg or echo. PRECESS_ENOTSUP when there is no image to make. */
 struct kspace {
 	int n_set, ny, nx;
-	float *data;  /* re, im */
+	float *data;           /* re, im */
+	double offset[2];      /* column i stands for (i - nx/2 + offset[0]) / fov; rows likewise */
+	const char *regridded; /* how samples came onto the matrix: "along x" or "gridding"; NULL: not needed */
 };
 precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
 void kspace_free(struct kspace *k);
@@ -93,6 +108,7 @@ struct bench_row {
 	int spins;
 	double tolerance, ms, direct_ms, ratio, bound, measured;
 	double direct_gflops, peak_gflops;
+	double live_share; /* of the grid's spins: M0 > 0. The direct sum goes through all of them */
 };
 /* Times the fast path against the built-in plain vectorised direct sum (every spin x every sample,
  * single precision), in one run; `measured` compares with double direct sums at a sample of

@@ -102,7 +102,9 @@ static void check(const char *text, const char *what, double db0, int nz, bool l
 	near(compare(direct, oracle), 0, same, what, SIM_direct);
 	near(compare(fast, oracle), 0, fast->bound + direct->bound, what, SIM_auto);
 	assert_true(fast->bound <= 1e-4);
-	assert_int_equal(fast->used[line ? SIM_line : SIM_direct], d->program->n_readout);
+	assert_int_equal(line ? fast->used[SIM_line] + fast->used[SIM_train] :
+				fast->used[SIM_direct] + fast->used[SIM_nufft],
+			 d->program->n_readout);
 	sim_result_free(oracle);
 	sim_result_free(direct);
 	sim_result_free(fast);
@@ -137,7 +139,10 @@ static void tight(void **state)
 		oracle = simulate(d, m, SIM_direct, 0);
 		assert_true(r->bound <= tolerance[i]);
 		near(compare(r, oracle), 0, r->bound + oracle->bound, "tolerance", i);
-		assert_non_null(strstr(r->report, r->used[SIM_line] ? "line:" : "direct:"));
+		assert_non_null(strstr(r->report, r->used[SIM_train] ? "train:" :
+						  r->used[SIM_line]  ? "line:" :
+						  r->used[SIM_nufft] ? "nufft:" :
+								       "direct:"));
 		sim_result_free(r);
 		sim_result_free(oracle);
 	}

@@ -48,8 +48,8 @@ for command in check explain plot simulate; do
 	refuse 1 'syntax.seq:4:17: error[E02]: expected|not closed' $command ../in/syntax.seq
 	refuse 1 'empty.seq:1:1: error[E05]: this file is empty|help: ' $command ../in/empty.seq
 	refuse 1 'zeros.seq:1:1: error[E05]: |help: ' $command ../in/zeros.seq
-	refuse 1 'text.seq:4:1: error[E50]: this is a Pulseq file|help: ' $command ../in/text.seq
-	refuse 1 'binary.seq:1:1: error[E50]: this is a Pulseq file|help: ' $command ../in/binary.seq
+	refuse 3 'text.seq:8: the file ends without [BLOCKS]' $command ../in/text.seq
+	refuse 3 'binary.seq: a binary Pulseq file; its text form is read' $command ../in/binary.seq
 	refuse 3 'cannot read nowhere.seq: No such file' $command nowhere.seq
 	refuse 3 'cannot read ../in: it is a folder' $command ../in
 	refuse 1 'error[E60]: TE 500ms is outside 40ms .. 80ms|gre_epi.seq:' $command "$seq" --set TE=500ms
@@ -86,7 +86,7 @@ refuse 2 '--spins must be in 1 .. 16384, found 1e300' simulate "$seq" --spins 1e
 refuse 2 '--tolerance must be in 1e-14 .. 1, found 0' simulate "$seq" --tolerance 0
 refuse 2 '--tolerance must be in 1e-14 .. 1, found nan' simulate "$seq" --tolerance nan
 refuse 2 '--threads must be in 1 .. 1024, found 0' simulate "$seq" --threads 0
-refuse 2 "--method knows auto, line, direct, step; not 'fast'" simulate "$seq" --method fast
+refuse 2 "--method knows auto, train, line, nufft, direct, step; not 'fast'" simulate "$seq" --method fast
 refuse 2 "--map wants a map's name and value|found 'B1'" simulate "$seq" --map B1
 refuse 2 "--map wants a map's name and value|found 'B2=1'" simulate "$seq" --map B2=1
 refuse 2 "--map wants a map's name and value|found 'dB0=5ms'" simulate "$seq" --map dB0=5ms
@@ -98,7 +98,7 @@ refuse 3 'shows nothing of gre_epi' plot "$seq" --from 5
 refuse 2 'make wants -o FILE.h5' object make head:1
 refuse 2 'import wants --labels with --table, or --pd with --t2w' object import --labels a.nii -o out.h5
 refuse 2 'grid wants one sequence' bench grid
-refuse 2 'simulate or grid?' bench
+refuse 2 'simulate, grid or network?' bench
 
 # --- objects ---
 small="--spins 16"

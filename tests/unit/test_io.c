@@ -71,7 +71,7 @@ static void make(struct fixture *f)
 					 .device = "cpu" };
 	f->result.used[SIM_line] = 30;
 	f->result.used[SIM_direct] = 2;
-	f->kspace = (struct kspace){ 1, NY, NX, f->k };
+	f->kspace = (struct kspace){ .n_set = 1, .ny = NY, .nx = NX, .data = f->k };
 	f->r = (struct io_result){ f->draw,
 				   f->maps,
 				   &f->result,

@@ -109,8 +109,8 @@ static void test_wording(void **state)
 }
 
 #define PULSEQ_HELP                                                                          \
-	"help: precess " PRECESS_VERSION " does not read Pulseq files; a file of its own "   \
-	"language begins with `seq 1` and `sequence my_sequence`\n"
+	"help: `precess check`, `explain`, `plot` and `simulate` read it as it is; a file "   \
+	"of this language begins with `seq 1` and `sequence my_sequence`\n"
 
 static void test_foreign_files(void **state)
 {

@@ -156,6 +156,22 @@ static void long_sequences_stay_small(void **state)
 	free(e);
 }
 
+static void curves(void **state)
+{
+	const double x[] = { 1, 2, 3, 4 }, y[] = { 1, 0.1, 0, NAN }, none[] = { 0, -1, 0, NAN };
+	const struct plot_line line[] = { { "loss", x, y, 4 }, { "none", x, none, 4 } };
+
+	(void)state;
+	assert_int_equal(plot_curve(in_folder("c.svg"), "t", "images", "loss", line, 2),
+			 PRECESS_OK);
+	check_file(in_folder("c.svg"), "<?xml", 2000, 1 << 20);
+	assert_int_equal(plot_curve(in_folder("c.png"), "t", "images", "loss", line, 1),
+			 PRECESS_OK);
+	check_file(in_folder("c.png"), "\x89PNG", 2000, 1 << 20);
+	assert_int_equal(plot_curve(in_folder("a.svg"), "t", "images", "loss", line + 1, 1),
+			 PRECESS_EINVAL);
+}
+
 static void failures_leave_nothing(void **state)
 {
 	struct program empty = *program;
@@ -183,6 +199,7 @@ int main(void)
 		cmocka_unit_test(image_in_all_formats),
 		cmocka_unit_test(windows),
 		cmocka_unit_test(long_sequences_stay_small),
+		cmocka_unit_test(curves),
 		cmocka_unit_test(failures_leave_nothing),
 	};
 

@@ -1,0 +1,10 @@
+/* The parts of `precess bench` that have files of their own. */
+#ifndef COMPILER_DRIVER_BENCH_H
+#define COMPILER_DRIVER_BENCH_H
+
+#include "compiler/driver/driver.h"
+
+/* width 0: 32 and 64; threads 0: all. Returns an exit status. */
+int bench_network(int width, int threads, bool pytorch, bool json);
+
+#endif

@@ -1,0 +1,31 @@
+/* Pulseq files, versions 1.2 to 1.5 (text): read straight into an IR whose scalars are all
+ * constants, and written from one.
+ *
+ * The format: tables of events, each with a number; a block names up to six of them. Conventions
+ * that differ between versions are columns.def's and shape.c's; what the files leave out (rasters
+ * before 1.4, gradients' edge values before 1.5) is restored as Pulseq's own toolbox does.
+ *
+ * Failures name the line: "scan.seq:17: what; what to do". The caller frees what it gets. */
+#ifndef COMPILER_PULSEQ_PULSEQ_H
+#define COMPILER_PULSEQ_PULSEQ_H
+
+#include "compiler/ir/ir.h"
+
+/* Largest file, largest shape and most samples over all shapes: a file that declares more than
+ * its bytes can mean is damaged, and must not cost memory. */
+#define PULSEQ_FILE_LIMIT ((size_t)1 << 30)
+#define PULSEQ_SHAPE_LIMIT (1u << 24)
+#define PULSEQ_SAMPLES_LIMIT ((size_t)1 << 27)
+
+/* Reads a file's n bytes, which end in a NUL beyond them; `path` is for messages. What was left out
+ * without harm is told in `warnings`, a line each, where that is not NULL. */
+precess_status pulseq_parse(struct ir **out, const char *bytes, size_t n, const char *path,
+			    struct text *warnings);
+precess_status pulseq_read(struct ir **out, const char *path, struct text *warnings);
+
+/* Writes version 1.`minor` (4 or 5) at the parameters' values (NULL: the defaults). What the format
+ * cannot hold is refused by name; what it can do without is told in `warnings`. */
+precess_status pulseq_write(struct text *out, const struct ir *ir, const double *param, int minor,
+			    struct text *warnings);
+
+#endif

@@ -1,0 +1,43 @@
+/* A device against the processor: the line method of both on the same sequence and maps. */
+#ifndef TESTS_CUDA_AGREE_H
+#define TESTS_CUDA_AGREE_H
+
+#include "tests/physics/compile.h"
+
+#include "runtime/backend/backend.h"
+
+/* Of the largest signal. */
+static const double same = 1e-5;
+
+static inline struct sim_result *run_on(const char *device, const struct draw *d,
+					const struct maps *m)
+{
+	struct sim_options o = { .method = SIM_line, .tolerance = 1e-5, .quiet = true,
+				 .device = device };
+	struct sim_result *r;
+
+	if (sim_run(&r, d, m, &o))
+		fail_msg("%s", precess_error());
+	return r;
+}
+
+/* Frees the draw. */
+static inline void agree(struct draw *d, const char *device, int nx, int ny, double db0)
+{
+	struct maps *m = random_maps(nx, ny, d->program->fov[0], db0, 7);
+	struct sim_result *cpu = run_on(NULL, d, m), *other = run_on(device, d, m);
+	double difference = compare(cpu, other);
+
+	if (strncmp(other->device, device, strlen(device)))
+		fail_msg("%s ran on %s", d->program->name, other->device);
+	printf("| %s | %d x %d | %.1e | %.1e | %.3f | %.3f |\n", d->program->name, nx, ny,
+	       difference, other->bound, 1e3 * other->seconds_state, 1e3 * other->seconds_readout);
+	assert_true(cpu->largest > 0);
+	assert_true(difference < same && difference <= cpu->bound + other->bound);
+	sim_result_free(cpu);
+	sim_result_free(other);
+	maps_free(m);
+	drop(d);
+}
+
+#endif

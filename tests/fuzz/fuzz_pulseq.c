@@ -1,0 +1,29 @@
+/* Any bytes as a Pulseq file: read or refused, and what is read can be written and verified. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/pulseq/pulseq.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	char *text = malloc(n + 1);
+	struct text out;
+	struct ir *ir;
+
+	if (!text)
+		return 0;
+	memcpy(text, data, n);
+	text[n] = '\0';
+	text_init(&out);
+	if (!pulseq_parse(&ir, text, n, "fuzz.seq", &out)) {
+		if (ir_verify(ir))
+			abort();
+		pulseq_write(&out, ir, NULL, 5, NULL);
+		ir_free(ir);
+	}
+	text_free(&out);
+	free(text);
+	return 0;
+}
