@@ -18,4 +18,5 @@ score() {
 
 score moled 34
 score gre_epi 33.5
+score fse 34.5
 exit $failed

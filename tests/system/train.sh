@@ -63,20 +63,20 @@ holds "$(echo $scores | cut -d' ' -f1) > 4 + $(echo $scores | cut -d' ' -f2)"
 # a data set, stopped by Ctrl-C and resumed = uninterrupted
 "$precess" generate "$dir/small.seq" -n 40 -q -o "$dir/data.h5" >/dev/null
 for source in "--data $dir/data.h5" "--reuse 3"; do
-	train $source --samples 800 -o "$dir/whole.h5" --json >"$dir/whole.json"
+	train $source --samples 2400 -o "$dir/whole.h5" --json >"$dir/whole.json"
 	env --default-signal=INT "$precess" train "$dir/small.seq" --width 4 --seed 3 --threads 1 \
-		--validate 4 -q $source --samples 800 -o "$dir/parts.h5" --json \
+		--validate 4 -q $source --samples 2400 -o "$dir/parts.h5" --json \
 		>"$dir/parts.json" 2>&1 &
 	run=$!
-	sleep 0.6
+	sleep 0.5
 	kill -INT $run 2>/dev/null || true
 	wait $run || true
 	if [ -e "$dir/parts.h5.checkpoint" ]; then
-		refused 3 "resume goes on" train $source --samples 800 -o "$dir/parts.h5"
-		refused 3 "begun with" train $source --samples 801 --resume -o "$dir/parts.h5"
+		refused 3 "resume goes on" train $source --samples 2400 -o "$dir/parts.h5"
+		refused 3 "begun with" train $source --samples 2401 --resume -o "$dir/parts.h5"
 		refused 3 "another sequence" "$precess" train "$dir/other.seq" --width 4 --resume \
 			--checkpoint "$dir/parts.h5.checkpoint" -o "$dir/other.h5"
-		train $source --samples 800 --resume -o "$dir/parts.h5" --json >"$dir/parts.json"
+		train $source --samples 2400 --resume -o "$dir/parts.h5" --json >"$dir/parts.json"
 	else
 		echo "note: $source: not stopped in the middle"
 	fi
