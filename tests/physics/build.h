@@ -264,4 +264,23 @@ static inline void near(double a, double b, double tolerance, const char *what, 
 		fail_msg("%s [%d]: %.12g, expected %.12g (within %g)", what, i, a, b, tolerance);
 }
 
+/* The same bits from one, two and three threads. */
+static inline void same_on_threads(const struct draw *d, const struct maps *m,
+				   enum sim_method method, int nz)
+{
+	struct sim_result *r[3];
+
+	for (int i = 0; i < 3; i++) {
+		struct sim_options o = {
+			.method = method, .nz = nz, .threads = i + 1, .quiet = true
+		};
+
+		assert_int_equal(sim_run(&r[i], d, m, &o), PRECESS_OK);
+		assert_memory_equal(r[i]->signal, r[0]->signal,
+				    2 * r[0]->n_sample * sizeof *r[0]->signal);
+	}
+	for (int i = 0; i < 3; i++)
+		sim_result_free(r[i]);
+}
+
 #endif

@@ -334,20 +334,9 @@ static void threads_do_not_matter(void **state)
 {
 	struct draw *d = moled();
 	struct maps *m = odd_maps();
-	struct sim_result *r[3];
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		struct sim_options options = {
-			.method = SIM_line, .nz = 48, .threads = i + 1, .quiet = true
-		};
-
-		assert_int_equal(sim_run(&r[i], d, m, &options), PRECESS_OK);
-		assert_memory_equal(r[i]->signal, r[0]->signal,
-				    2 * r[0]->n_sample * sizeof *r[0]->signal);
-	}
-	for (int i = 0; i < 3; i++)
-		sim_result_free(r[i]);
+	same_on_threads(d, m, SIM_line, 48);
 	maps_free(m);
 	drop(d);
 }

@@ -229,19 +229,9 @@ static void threads_do_not_matter(void **state)
 {
 	struct draw *d = full();
 	struct maps *m = fast();
-	struct sim_result *r[3];
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		struct sim_options o = { .method = SIM_train, .nz = 1, .threads = i + 1,
-					 .quiet = true };
-
-		assert_int_equal(sim_run(&r[i], d, m, &o), PRECESS_OK);
-		assert_memory_equal(r[i]->signal, r[0]->signal,
-				    2 * r[0]->n_sample * sizeof *r[0]->signal);
-	}
-	for (int i = 0; i < 3; i++)
-		sim_result_free(r[i]);
+	same_on_threads(d, m, SIM_train, 1);
 	maps_free(m);
 	drop(d);
 }
