@@ -60,14 +60,18 @@ static bool row_lives(const struct line_plan *p, int block, int row)
 {
 	const float *m0 = p->sim->maps->map[PROGRAM_MAP_M0];
 	int first = block * CPU_LANES, last = first + CPU_LANES < p->nx ? first + CPU_LANES : p->nx;
-	float sum = 0;
+	uint64_t pair[CPU_LANES / 2] = { 0 }, any = 0;
 
 	if (!m0)
 		return true;
-	m0 += (size_t)row * (size_t)p->nx;
-	for (int i = first; i < last; i++)
-		sum += m0[i];
-	return sum > 0;
+	m0 += (size_t)row * (size_t)p->nx + (size_t)first;
+	if (last - first == CPU_LANES)
+		memcpy(pair, m0, sizeof pair);
+	else
+		memcpy(pair, m0, (size_t)(last - first) * sizeof *m0);
+	for (int i = 0; i < CPU_LANES / 2; i++)
+		any |= pair[i]; /* 0 is all bits 0 */
+	return any;
 }
 
 /* ------------------------------------------------------------------ builds */
@@ -111,7 +115,8 @@ static void make(struct line_work *w, int index, double z)
 	const struct cpu_kernels *k = w->p->cpu;
 	float *to = line_plane(w, b->plane);
 	struct cpu_bloch bloch = b->bloch;
-	struct cpu_factor factor = { b->t, b->x, b->y, w->row };
+	struct cpu_factor factor = { .t = b->t, .x = b->x, .y = b->y, .row = w->row,
+				     .still = !w->p->sim->maps->map[PROGRAM_MAP_dB0] };
 
 	switch (b->kind) {
 	case LINE_ROTATION:

@@ -112,20 +112,7 @@ out:
 
 static void name_device(struct sim_plan *plan)
 {
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	char line[256], *name;
-
-	snprintf(plan->device, sizeof plan->device, "cpu");
-	while (f && fgets(line, sizeof line, f)) {
-		if (strncmp(line, "model name", 10) || !(name = strchr(line, ':')))
-			continue;
-		name += 1 + strspn(name + 1, " ");
-		name[strcspn(name, "\n")] = '\0';
-		snprintf(plan->device, sizeof plan->device, "cpu (%.80s)", name);
-		break;
-	}
-	if (f)
-		fclose(f);
+	snprintf(plan->device, sizeof plan->device, "cpu (%.80s)", cpu_name());
 }
 
 /* Where the line method runs; the other methods are the processor's. */
