@@ -25,7 +25,7 @@ struct sim_plan {
 	const struct maps *maps;
 	double tolerance;      /* resolved: > 0 */
 	int threads, nz;       /* resolved: >= 1 */
-	bool quiet;
+	bool quiet, fast;
 	double slice;          /* thickness in m; 0 only when nothing happens along z */
 	double scale;          /* 1 / (nx ny nz): the signal is a mean */
 

@@ -49,7 +49,7 @@ struct refusal {
 static bool takes_line(const struct sim_plan *plan, uint32_t r, const char **why)
 {
 	*why = "the tolerance is below what single precision can promise";
-	return !(plan->asked == SIM_auto && plan->tolerance < SIM_LINE_FLOOR) &&
+	return !(plan->asked == SIM_auto && !plan->fast && plan->tolerance < SIM_LINE_FLOOR) &&
 	       sim_line_applies(plan->draw, plan->maps, r, why);
 }
 
@@ -150,7 +150,7 @@ static precess_status make_plan(struct sim_plan *plan, const struct draw *d, con
 	struct text why;
 	precess_status st;
 
-	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet };
+	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet, .fast = o->fast };
 	text_init(&plan->report);
 	text_init(&why);
 	plan->tolerance = o->tolerance > 0 ? o->tolerance : default_tolerance;
@@ -239,7 +239,7 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 	if (count(plan, SIM_line))
 		TRY(sim_line(plan));
 	TRY(run_doubles(plan));
-	if (asked != SIM_auto || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
+	if (asked != SIM_auto || plan->fast || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
 	    plan->bound <= plan->tolerance * largest(plan))
 		goto out;
 	/* The terms were chosen before the largest sample was known. */

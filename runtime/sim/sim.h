@@ -32,6 +32,7 @@ struct sim_options {
 	int threads;      /* 0: all */
 	int nz;           /* spins through the slice; 0: as many as the schedule needs */
 	bool quiet;       /* no progress */
+	bool fast;        /* auto: keep lines and trains even where their bound misses the tolerance */
 	const char *device; /* of the line method: "auto", "cpu", "cuda:N"; NULL: cpu */
 };
 
