@@ -20,6 +20,7 @@ struct data_maker {
 	const struct data_source *source;
 	struct program plain; /* the program without fields: those are drawn here */
 	struct draw *draw;
+	struct sim_prepared *simulator;
 	struct maps *spins;   /* of the sample being made */
 	struct maps *anatomy; /* of `group`, unturned */
 	uint64_t group;
@@ -69,6 +70,7 @@ precess_status data_maker_create(struct data_maker **out, const struct data_sour
 		goto out;
 	}
 	TRY(draw_create(&m->draw, s->program, NULL, false));
+	TRY(sim_prepare(&m->simulator, s->program));
 	TRY(maps_create(&m->spins, h->nx * s->recipe.fine, h->ny * s->recipe.fine, s->fov));
 	for (int k = 0; k < PROGRAM_MAPS; k++) {
 		if (is_field(k) && s->program->map[k].channel)
@@ -88,6 +90,7 @@ void data_maker_free(struct data_maker *m)
 	maps_free(m->spins);
 	maps_free(m->anatomy);
 	draw_free(m->draw);
+	sim_prepared_free(m->simulator);
 	free(m->coarse);
 	free(m->param);
 	free(m);
@@ -345,8 +348,7 @@ static void bring_down(float *out, const struct maps *m, int k, int nx, int ny, 
 
 /* `auto` goes over to direct sums, a thousand times slower, when the fast methods' bound turns out
  * above the tolerance; asking them for more costs next to nothing. */
-static precess_status run(struct sim_result **out, const struct data_maker *m,
-			  const struct maps *maps)
+static precess_status run(struct sim_result **out, struct data_maker *m, const struct maps *maps)
 {
 	const double tolerance = m->source->recipe.tolerance;
 	struct sim_options o = {
@@ -355,14 +357,14 @@ static precess_status run(struct sim_result **out, const struct data_maker *m,
 	precess_status st;
 
 	for (int i = 0; i < 3; i++, o.tolerance /= 8) {
-		st = sim_run(out, m->draw, maps, &o);
+		st = sim_prepared_run(out, m->simulator, m->draw, maps, &o);
 		if (st || (*out)->bound <= tolerance)
 			return st;
 		sim_result_free(*out);
 	}
 	o.fast = false;
 	o.tolerance = tolerance;
-	return sim_run(out, m->draw, maps, &o);
+	return sim_prepared_run(out, m->simulator, m->draw, maps, &o);
 }
 
 static precess_status simulate(struct data_sample *s, struct data_maker *m, const struct maps *maps)

@@ -397,20 +397,23 @@ static precess_status time_fast(struct bench_row *out, struct sim_result **kept,
 				const struct sim_options *o, int repeats)
 {
 	double seconds[REPEATS_LIMIT];
+	struct sim_prepared *s;
 	precess_status st;
 
+	TRY(sim_prepare(&s, d->program));
 	for (int i = -1; i < repeats; i++) { /* the first one warms up */
 		sim_result_free(*kept);
 		*kept = NULL;
-		if ((st = sim_run(kept, d, m, o)))
-			return st;
+		TRY(sim_prepared_run(kept, s, d, m, o));
 		if (i >= 0)
 			seconds[i] = (*kept)->seconds;
 	}
 	out->ms = 1e3 * least(seconds, repeats);
 	out->bound = (*kept)->bound;
 	out->live_share = (double)(*kept)->n_spin / ((double)m->nx * m->ny * (*kept)->nz);
-	return PRECESS_OK;
+out:
+	sim_prepared_free(s);
+	return st;
 }
 
 static precess_status time_plain(struct bench_row *out, struct line_plan *p, const double *signal,

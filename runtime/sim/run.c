@@ -2,6 +2,7 @@
 #include "runtime/backend/backend.h"
 #include "runtime/sim/internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -307,8 +308,41 @@ static precess_status make_result(struct sim_result **out, struct sim_plan *plan
 	return PRECESS_OK;
 }
 
+/* ------------------------------------------------------------------ runs */
+struct sim_prepared {
+	const struct program *program;
+	struct sim_store store;
+};
+
+precess_status sim_prepare(struct sim_prepared **out, const struct program *p)
+{
+	*out = calloc(1, sizeof **out);
+	if (!*out)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	(*out)->program = p;
+	return PRECESS_OK;
+}
+
+void sim_prepared_free(struct sim_prepared *s)
+{
+	if (!s)
+		return;
+	sim_store_clear(&s->store);
+	free(s);
+}
+
 precess_status sim_run(struct sim_result **out, const struct draw *d, const struct maps *m,
 		       const struct sim_options *options)
+{
+	struct sim_prepared once = { .program = d->program };
+	precess_status st = sim_prepared_run(out, &once, d, m, options);
+
+	sim_store_clear(&once.store);
+	return st;
+}
+
+precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s, const struct draw *d,
+				const struct maps *m, const struct sim_options *options)
 {
 	static const struct sim_options defaults = { .quiet = true };
 	const struct sim_options *o = options ? options : &defaults;
@@ -316,9 +350,11 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	struct sim_plan plan = { 0 };
 	precess_status st;
 
+	assert(d->program == s->program);
 	*out = NULL;
 	TRY(check_options(o));
 	TRY(make_plan(&plan, d, m, o));
+	plan.store = &s->store;
 	TRY(run_methods(&plan, o->method));
 	if (plan.backend && !count(&plan, SIM_line))
 		name_device(&plan); /* nothing was left to the other */
@@ -326,6 +362,8 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	TRY(make_result(out, &plan));
 	(*out)->seconds = clock_seconds() - begun;
 out:
+	if (st)
+		sim_store_clear(&s->store); /* half-filled grids may be in it */
 	erase_plan(&plan);
 	return st;
 }

@@ -54,6 +54,14 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 		       const struct sim_options *options);
 void sim_result_free(struct sim_result *r);
 
+/* For many runs: memory, transforms and kernels of one are kept for the next, of other draws of the
+ * program and other objects. One run at a time; results are those of sim_run, bit for bit. */
+struct sim_prepared;
+precess_status sim_prepare(struct sim_prepared **out, const struct program *p);
+precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s, const struct draw *d,
+				const struct maps *m, const struct sim_options *options);
+void sim_prepared_free(struct sim_prepared *s);
+
 /* A spin of a list, for phantoms that are no grid: place in m, times in s, off-resonance in rad/s.
  * No relaxation: INFINITY. */
 struct sim_point {
