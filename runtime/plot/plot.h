@@ -19,6 +19,15 @@ precess_status plot_trajectory(const char *path, const struct draw *d, const str
 /* Images and log k-space of one set side by side with a grey scale and a title. */
 precess_status plot_image(const char *path, const char *title, const float *image,
 			  const float *kspace, int nx, int ny);
+/* A map in colour, `scale` times its values from lo to hi, with a bar in `unit`. Exactly 0 (no
+ * object) is black. */
+struct plot_map {
+	const char *title, *unit;
+	const float *value; /* [iy][ix] */
+	int nx, ny;
+	double scale, lo, hi;
+};
+precess_status plot_map(const char *path, const struct plot_map *m);
 /* n lines named at their ends, the ordinate logarithmic; what is not positive is left out. */
 struct plot_line {
 	const char *name;

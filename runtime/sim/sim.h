@@ -101,6 +101,9 @@ void kspace_free(struct kspace *k);
 /* image[set][iy][ix] = sum over k of S(k) exp(+i 2 pi k r) at the pixel centres
  * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. */
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
+/* te[n_set]: from the middle of the excitation to the middle of k-space of each set, s; NAN where a
+ * history has none or several, and for sequences that are not Cartesian. */
+precess_status kspace_echo_times(double *te, const struct draw *d, int n_set);
 
 /* ------------------------------------------------------------------ benchmark */
 struct bench_row {
