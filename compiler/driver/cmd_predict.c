@@ -27,37 +27,6 @@ struct prediction {
 };
 
 /* ------------------------------------------------------------------ parameters */
-/* "ESP=10ms": into param; a plain number is in SI. */
-static int set_one(double *param, const struct program *p, const char *text)
-{
-	const char *eq = strchr(text, '=');
-	char name[128] = "", *end = NULL;
-	double value = eq ? strtod(eq + 1, &end) : 0, factor = 1;
-	struct dim have = { 0 }, want = { 0 };
-	if (eq && (size_t)(eq - text) < sizeof name)
-		memcpy(name, text, (size_t)(eq - text));
-	int i = program_param_find(p, name);
-	if (!eq || end == eq + 1)
-		return argument_error("--set wants NAME=VALUE, as in --set ESP=10ms; found '%s'",
-				      text);
-	if (i < 0) {
-		struct text known;
-		text_init(&known);
-		for (uint32_t k = 0; k < p->n_param; k++)
-			text_printf(&known, "%s%s", k ? ", " : "", p->param[k].name);
-		argument_error("%s has no parameter '%s'; it has %s", p->name, name,
-			       p->n_param ? known.data : "none");
-		text_free(&known);
-		return EXIT_USAGE;
-	}
-	if (*end && (!unit_find(end, strlen(end), &factor, &have) ||
-		     !type_dim(p->param[i].type, &want) || !dim_equal(have, want)))
-		return argument_error("--set %s: '%s' is no unit of a %s", text, end,
-				      p->param[i].type);
-	param[i] = value * factor;
-	return EXIT_OK;
-}
-
 static int set_params(double *param, const struct learn_model *m, const struct predict_command *c)
 {
 	const struct program *p = m->compiled.program;
@@ -65,7 +34,7 @@ static int set_params(double *param, const struct learn_model *m, const struct p
 	for (uint32_t i = 0; i < p->n_param; i++)
 		param[i] = p->param[i].value;
 	for (size_t i = 0; i < c->set.n && !rc; i++)
-		rc = set_one(param, p, c->set.item[i]);
+		rc = learn_set(param, p, c->set.item[i]);
 	if (rc)
 		return c->json ? json_failure(NULL, rc) : rc;
 	precess_status st = train_model_check_params(m->model, param);
