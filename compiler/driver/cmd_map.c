@@ -5,12 +5,16 @@
 
 #include "compiler/driver/map.h"
 
+enum { MANY = 8 }; /* echo times that are all told */
+
 struct map_command {
-	const char *method, *te, *mask, *noise, *t2, *window, *output, *png;
+	const char *sequence, *image[64]; /* of the files named */
+	size_t n_image;
+	const char *method, *te, *mask, *noise, *t2, *b1, *window, *output, *png;
 	double shown[2]; /* of the picture, s */
 	enum mapping_method chosen;
 	struct mapping_options o;
-	bool json;
+	struct compile_options compile;
 };
 
 static int by_value(const void *a, const void *b)
@@ -44,8 +48,11 @@ static void print_report(const struct map_command *c, const struct mapping_serie
 {
 	printf("method    %s\n", mapping_method_name(c->chosen));
 	printf("images    %d of %d x %d", s->n_echo, s->nx, s->ny);
-	for (int i = 0; i < s->n_echo && !isnan(s->te[i]); i++)
-		printf("%s %.6g", i ? "," : ", TE", s->te[i] * 1e3);
+	for (int i = 0; i < s->n_echo && !isnan(s->te[i]); i++) {
+		if (s->n_echo <= MANY || i < 2 || i == s->n_echo - 1)
+			printf("%s %.6g", !i ? ", TE" : i > 1 && s->n_echo > MANY ? " .." : ",",
+			       s->te[i] * 1e3);
+	}
 	printf("%s\n", isnan(s->te[0]) ? "" : " ms");
 	printf("voxels    %zu in the mask", m->n_voxel);
 	if (m->n_failed)
@@ -83,8 +90,9 @@ static json_t *json_report(const struct map_command *c, const struct mapping_ser
 	return j;
 }
 
-static precess_status map(const struct map_command *c, const struct mapping_series *s)
+static precess_status map(const struct map_command *c, const struct map_input *in)
 {
+	const struct mapping_series *s = in->series;
 	struct mapping_maps *m = NULL;
 	double q[3];
 	precess_status st;
@@ -93,10 +101,10 @@ static precess_status map(const struct map_command *c, const struct mapping_seri
 	TRY(mapping_run(&m, c->chosen, s, &c->o));
 	TRY(quartiles(q, m));
 	if (c->output)
-		TRY(map_write(c->output, m, mapping_method_name(c->chosen)));
+		TRY(map_write(c->output, m, mapping_method_name(c->chosen), &in->place));
 	if (c->png)
 		TRY(map_picture(c->png, m, c->shown));
-	if (c->json)
+	if (c->compile.json)
 		json_put(json_report(c, s, m, q));
 	else
 		print_report(c, s, m, q);
@@ -131,8 +139,10 @@ static const char *noise_name(int i)
 static int set_options(struct map_command *c)
 {
 	double t2[2] = { 1e-3, 5 };
+	char *end = NULL;
 	int noise = c->noise ? mapping_noise_find(c->noise) : MAPPING_NOISE_none;
-	int method = c->method ? mapping_method_find(c->method) : MAPPING_mono;
+	int method = c->method ? mapping_method_find(c->method)
+			       : c->sequence ? MAPPING_stimulated : MAPPING_mono;
 
 	if (method < 0)
 		return choices("--method", c->method, method_name, MAPPING_METHODS);
@@ -143,6 +153,13 @@ static int set_options(struct map_command *c)
 		return EXIT_USAGE;
 	if (!(t2[0] > 0))
 		return argument_error("--t2 wants times above 0; found '%s'", c->t2);
+	if (c->b1) {
+		c->o.b1_lo = strtod(c->b1, &end);
+		c->o.b1_hi = *end == ',' ? strtod(end + 1, &end) : c->o.b1_lo;
+		if (*end || end == c->b1 || !(c->o.b1_lo > 0 && c->o.b1_hi >= c->o.b1_lo))
+			return argument_error("--b1 wants one number or two rising ones above 0, as in "
+					      "--b1 0.5,1; found '%s'", c->b1);
+	}
 	c->chosen = (enum mapping_method)method;
 	c->o.noise = (enum mapping_noise)noise;
 	c->o.t2_lo = t2[0];
@@ -150,42 +167,74 @@ static int set_options(struct map_command *c)
 	return EXIT_OK;
 }
 
+/* Sequences apart from images, by their ending. */
+static int sort_files(struct map_command *c, const struct option_list *files)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		const char *name = files->item[i];
+		size_t n = strlen(name);
+
+		if (n < 4 || strcmp(name + n - 4, ".seq") != 0)
+			c->image[c->n_image++] = name;
+		else if (c->sequence)
+			return usage_error("map", "one sequence at a time");
+		else
+			c->sequence = name;
+	}
+	return c->n_image ? EXIT_OK : usage_error("map", "which images?");
+}
+
+static int run(struct map_command *c)
+{
+	struct map_sequence q = { .param = NULL };
+	struct map_input in;
+	precess_status st;
+	int rc = map_input_open(&in, c->image, c->n_image, c->te);
+
+	if (!rc)
+		rc = map_mask(in.series, c->mask);
+	if (!rc && c->sequence)
+		rc = map_sequence_open(&q, c->sequence, &c->compile, in.first, in.first_name);
+	if (!rc) {
+		c->o.program = q.compiled.program;
+		c->o.param = q.param;
+		st = map(c, &in);
+		rc = st ? world_error(st) : EXIT_OK;
+	}
+	if (rc && c->compile.json)
+		json_failure(q.compiled.lang, rc);
+	map_sequence_close(&q);
+	map_input_close(&in);
+	return rc;
+}
+
 int cmd_map(int argc, char **argv)
 {
-	struct map_command c = { .mask = "0.05", .shown = { 0, 0.2 } };
+	struct map_command c = { .mask = "0.05", .shown = { 0, 0.2 },
+				 .o = { .b1_lo = 0.5, .b1_hi = 1 }, .compile.samples = true };
 	struct option_list files = { 0 };
 	const struct option table[] = {
-		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono" },
+		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono or stimulated (by the files given)" },
+		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of the sequence (what the images tell)" },
 		{ "--te", NULL, OPTION_TEXT, &c.te, 0, 0, "echo times of all images, as in 35ms,50ms (what the files tell)" },
-		{ "--mask", NULL, OPTION_TEXT, &c.mask, 0, 0, "part of the first echo's magnitude (0.05), none, or FILE.h5[:/dataset]" },
+		{ "--mask", NULL, OPTION_TEXT, &c.mask, 0, 0, "part of the first echo's magnitude (0.05), none, or FILE.h5[:/dataset] or FILE.nii" },
 		{ "--noise", NULL, OPTION_TEXT, &c.noise, 0, 0, "under the decay: none, offset or rician (none)" },
 		{ "--sigma", NULL, OPTION_REAL, &c.o.sigma, 1e-300, 1e300, "noise of real and imaginary part (rician: from outside the mask)" },
 		{ "--t2", NULL, OPTION_TEXT, &c.t2, 0, 0, "limits of T2 (1ms,5s)" },
+		{ "--b1", NULL, OPTION_TEXT, &c.b1, 0, 0, "limits of B1 for stimulated echoes, or one known value (0.5,1)" },
+		{ "--t1", NULL, OPTION_REAL, &c.o.t1, 1e-6, 1e6, "T1 of the dictionary, s (what the sequence says)" },
 		{ "--threads", NULL, OPTION_INT, &c.o.threads, 1, 1024, "threads (default: all)" },
-		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "map file, HDF5" },
+		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "OUT.h5 of all maps, or OUT.nii[.gz] of T2 in ms with OUT-M0.nii ... beside it" },
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0, "picture PREFIX.png of T2 with its scale" },
 		{ "--window", NULL, OPTION_TEXT, &c.window, 0, 0, "T2 at the ends of the picture's scale (0ms,200ms)" },
 		{ "--quiet", "-q", OPTION_FLAG, &c.o.quiet, 0, 0, "no progress" },
-		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0, "one JSON object on standard output" },
+		{ "--json", NULL, OPTION_FLAG, &c.compile.json, 0, 0, "one JSON object on standard output" },
 	};
 	int rc = options_parse("map", argc, argv, table, PRECESS_COUNT(table), &files);
 	if (rc)
 		return rc < 0 ? EXIT_OK : rc;
-	if (!files.n)
-		return usage_error("map", "which images?");
-	if ((rc = set_options(&c)))
+	if ((rc = sort_files(&c, &files)) || (rc = set_options(&c)))
 		return rc;
 	interrupt_watch();
-	struct map_input in;
-	rc = map_input_open(&in, files.item, files.n, c.te);
-	if (!rc)
-		rc = map_mask(in.series, c.mask);
-	if (!rc) {
-		precess_status st = map(&c, in.series);
-		rc = st ? world_error(st) : EXIT_OK;
-	}
-	if (rc && c.json)
-		json_failure(NULL, rc);
-	map_input_close(&in);
-	return rc;
+	return run(&c);
 }

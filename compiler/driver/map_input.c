@@ -5,6 +5,7 @@
 
 #include "compiler/driver/map.h"
 
+/* ------------------------------------------------------------------ times */
 /* A time at the start of `text`, up to a comma or the end; NULL, told, when it is none. */
 static const char *read_time(double *t, const char *option, const char *text)
 {
@@ -38,6 +39,86 @@ bool map_range(double range[2], const char *option, const char *text)
 	return s != NULL;
 }
 
+/* ------------------------------------------------------------------ files */
+bool map_is_nifti(const char *path)
+{
+	static const char *const endings[] = { ".nii", ".nii.gz", ".hdr", ".img" };
+	size_t n = strlen(path), digits = 0, m;
+
+	while (digits < n && strchr("0123456789", path[n - 1 - digits]))
+		digits++;
+	if (digits && digits < n && path[n - 1 - digits] == ':')
+		n -= digits + 1;
+	for (size_t i = 0; i < PRECESS_COUNT(endings); i++) {
+		m = strlen(endings[i]);
+		if (n > m && !strncmp(path + n - m, endings[i], m))
+			return true;
+	}
+	return false;
+}
+
+/* Real values become complex ones. */
+static precess_status image_of_volume(struct io_image **out, const struct io_volume *v)
+{
+	size_t n = (size_t)v->nx * (size_t)v->ny * (size_t)v->nz;
+	struct io_image *m = calloc(1, sizeof *m);
+
+	*out = m;
+	if (m)
+		m->data = calloc(2 * n, sizeof *m->data);
+	if (!m || !m->data)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	m->n_set = 1;
+	m->nx = v->nx;
+	m->ny = v->ny;
+	m->nz = v->nz;
+	memcpy(m->voxel, v->voxel, sizeof m->voxel);
+	for (size_t i = 0; i < n; i++) {
+		m->data[2 * i] = v->value[v->is_complex ? 2 * i : i];
+		m->data[2 * i + 1] = v->is_complex ? v->value[2 * i + 1] : 0;
+	}
+	return PRECESS_OK;
+}
+
+/* What has no place of its own lies around the origin. */
+static struct io_volume centred(const struct io_image *m)
+{
+	struct io_volume v = { .nx = m->nx, .ny = m->ny, .nz = m->nz };
+	int n[3] = { m->nx, m->ny, m->nz };
+
+	for (int i = 0; i < 3; i++) {
+		v.voxel[i] = m->voxel[i] > 0 ? m->voxel[i] : 1e-3;
+		v.origin[i] = -0.5 * (n[i] - 1) * v.voxel[i];
+	}
+	return v;
+}
+
+static precess_status read_image(struct io_image **out, struct io_volume *place, const char *name)
+{
+	struct io_volume v;
+	precess_status st;
+
+	*out = NULL;
+	if (!map_is_nifti(name)) {
+		TRY(io_read_image(out, name));
+		*place = centred(*out);
+		return PRECESS_OK;
+	}
+	TRY(io_read_nifti(&v, name));
+	st = image_of_volume(out, &v);
+	*place = v;
+	place->value = NULL;
+	place->description = place->unit = NULL;
+	io_volume_free(&v);
+	if (st) {
+		io_image_free(*out);
+		*out = NULL;
+	}
+out:
+	return st;
+}
+
+/* ------------------------------------------------------------------ a series */
 static precess_status add_image(struct map_input *in, const struct io_image *m, const char *name)
 {
 	struct mapping_series *s = in->series;
@@ -85,16 +166,19 @@ int map_input_open(struct map_input *in, const char *const *name, size_t n, cons
 
 	*in = (struct map_input){ .first_name = n ? name[0] : NULL };
 	for (size_t i = 0; i < n; i++) {
+		struct io_volume place;
 		struct io_image *m;
-		precess_status st = io_read_image(&m, name[i]);
+		precess_status st = read_image(&m, &place, name[i]);
 		int rc = st ? world_error(st) : te ? set_times(m, &rest) : EXIT_OK;
 
 		if (!rc && (st = add_image(in, m, name[i])) != 0)
 			rc = world_error(st);
-		if (in->first || st)
-			io_image_free(m);
-		else
+		if (!in->first) {
 			in->first = m;
+			in->place = place;
+		} else {
+			io_image_free(m);
+		}
 		if (rc)
 			return rc;
 	}
@@ -110,11 +194,13 @@ void map_input_close(struct map_input *in)
 	io_image_free(in->first);
 }
 
+/* ------------------------------------------------------------------ the mask */
 static int mask_file(struct mapping_series *s, const char *name)
 {
 	size_t n = MAPPING_VOXELS(s);
+	struct io_volume place;
 	struct io_image *m;
-	precess_status st = io_read_image(&m, name);
+	precess_status st = read_image(&m, &place, name);
 
 	if (st)
 		return world_error(st);

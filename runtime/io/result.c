@@ -43,16 +43,23 @@ static void put_methods(struct writer *w, const struct sim_result *s)
 }
 
 /* None where the sets are of no Cartesian sequence. */
-static void put_echo_times(struct writer *w, const struct io_result *r)
+static void put_echo_times(struct writer *w, const struct draw *d)
 {
-	size_t n = (size_t)r->kspace->n_set;
-	double *te = calloc(n + 1, sizeof *te);
+	struct kspace_center *c;
+	double *te;
+	int n;
 
-	if (!te)
+	if (kspace_centers(&c, &n, d))
+		return;
+	te = malloc(((size_t)n + 1) * sizeof *te);
+	for (int i = 0; te && i < n; i++)
+		te[i] = c[i].te;
+	if (te)
+		writer_numbers(w, w->file, "echo_times", te, (uint64_t)n);
+	else
 		w->failed = true;
-	else if (!kspace_echo_times(te, r->draw, r->kspace->n_set))
-		writer_numbers(w, w->file, "echo_times", te, n);
 	free(te);
+	free(c);
 }
 
 static void put_attributes(struct writer *w, const struct io_result *r)
@@ -82,7 +89,7 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 	if (r->maps)
 		writer_numbers(w, w->file, "fov", r->maps->fov, 2);
 	if (r->kspace && r->result)
-		put_echo_times(w, r);
+		put_echo_times(w, r->draw);
 	if (p->fov[2] > 0)
 		writer_number(w, w->file, "slice_thickness", p->fov[2]);
 	put_parameters(w, r->draw);

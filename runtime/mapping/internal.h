@@ -28,19 +28,27 @@ precess_status mapping_need_echoes(const struct mapping_series *s, int least, co
 
 /* ------------------------------------------------------------------ least squares */
 enum { FIT_PARAMETERS = 4, FIT_ECHOES = 512 };
-/* model[n] and, when `jacobian` is not NULL, its derivatives [n][n_x] at x. */
-typedef void fit_model_fn(double *model, double *jacobian, const double *x, const void *context);
+/* Signals without noise, value[n], and, unless NULL, their derivatives slope[n][FIT_PARAMETERS]. x[0]
+ * is a factor of all of them. */
+typedef void fit_model_fn(double *value, double *slope, const double *x, const void *context);
 struct fit {
 	fit_model_fn *model;
 	const void *context;
 	const double *data;
-	int n, n_x;
+	int n, n_x;                      /* echoes, parameters of the model */
+	enum mapping_noise noise;        /* offset: x[n_x] is one more */
+	double sigma;                    /* of each part, for rician */
+	double known;                    /* deviation of the data; 0: taken from the misfit */
 	double x[FIT_PARAMETERS];        /* in: start; out: solution */
 	double deviation[FIT_PARAMETERS];/* standard errors; NAN when data only suffice to solve */
 	double rms;                      /* of the misfit */
-	double sigma;                    /* of the data when known, else 0: taken from the misfit */
 };
 /* Levenberg-Marquardt (MINPACK's lmder). False when no solution was found. */
 bool fit_solve(struct fit *f);
+/* The noise of a fit of n_x parameters as the options want it; adds to *kinds what then is known. */
+precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_series *s,
+			 const struct mapping_options *o);
+/* What every fit tells. */
+void fit_tell(struct mapping_voxel *out, const struct fit *f);
 
 #endif

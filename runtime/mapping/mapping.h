@@ -63,6 +63,8 @@ struct mapping_options {
 	enum mapping_noise noise;
 	double sigma;                 /* of each part; 0: unknown */
 	double t2_lo, t2_hi;          /* s */
+	double b1_lo, b1_hi;          /* for stimulated echoes; equal: known */
+	double t1;                    /* s; 0: as the sequence says */
 	const struct program *program;/* of the sequence, for methods that need it */
 	const double *param;          /* its parameters; NULL: the defaults */
 	int threads;                  /* 0: all */

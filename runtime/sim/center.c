@@ -1,5 +1,5 @@
-/* When each set's image is taken: the sample nearest to the middle of k-space on the row ky = 0,
- * counted from the middle of the excitation that made it. With several there is no one time. */
+/* Where and when each set passes the middle of k-space, which is what a large object shows: the row
+ * ky = 0 where kx = 0, counted from the middle of the excitation. With several there is no one time. */
 #include "runtime/sim/grid.h"
 #include "runtime/sim/internal.h"
 
@@ -48,11 +48,12 @@ static double excitation_before(const struct draw *d, double t)
 	return last;
 }
 
-/* After the start of the sequence; between two samples where kx = 0 lies between them. */
-static precess_status middle_of(double *t, const struct draw *d, uint32_t r, double shift)
+/* Sample of the readout nearest to kx = 0 and the time after the start of the sequence, which lies
+ * between two samples where kx = 0 does. */
+static precess_status middle_of(uint32_t *sample, double *t, const struct draw *d, uint32_t r,
+				double shift)
 {
-	const struct program *p = d->program;
-	const struct draw_event *e = &d->event[d->at[p->readout[r].event]];
+	const struct draw_event *e = &d->event[d->at[d->program->readout[r].event]];
 	uint32_t n = e->n, at = 0;
 	double *k = malloc(4 * ((size_t)n + 1) * sizeof *k), a, b;
 
@@ -63,6 +64,7 @@ static precess_status middle_of(double *t, const struct draw *d, uint32_t r, dou
 		if (fabs(k[3 * i] + shift) < fabs(k[3 * at] + shift))
 			at = i;
 	}
+	*sample = e->first_sample + at;
 	*t = (double)e->start * s_per_ps + (at + 0.5) * e->dwell;
 	if (at > 0 && at + 1 < n) {
 		a = k[3 * at] + shift;
@@ -73,26 +75,39 @@ static precess_status middle_of(double *t, const struct draw *d, uint32_t r, dou
 	return PRECESS_OK;
 }
 
-precess_status kspace_echo_times(double *te, const struct draw *d, int n_set)
+precess_status kspace_centers(struct kspace_center **out, int *n_set, const struct draw *d)
 {
 	const struct program *p = d->program;
+	struct kspace_center *c = NULL;
 	struct grid *g = NULL;
 	precess_status st;
 	double t = 0;
 
-	for (int i = 0; i < n_set; i++)
-		te[i] = NAN;
+	*out = NULL;
 	if (gridding_applies(d))
-		return PRECESS_OK;
+		return precess_fail(PRECESS_ENOTSUP, "readouts move along x and y");
 	TRY(grid_create(&g, d));
-	for (uint32_t r = 0; r < p->n_readout; r++) {
-		if (g->row[r].row != g->ny / 2 || g->row[r].set >= n_set)
-			continue;
-		TRY(middle_of(&t, d, r, g->row[r].shift[0]));
-		if (excitations(d, program_readout_epoch(p, r)) == 1)
-			te[g->row[r].set] = round((t - excitation_before(d, t)) / s_per_ps) * s_per_ps;
+	c = malloc(((size_t)g->n_set + 1) * sizeof *c);
+	if (!c) {
+		st = precess_fail(PRECESS_ENOMEM, "out of memory");
+		goto out;
 	}
+	for (int i = 0; i < g->n_set; i++)
+		c[i] = (struct kspace_center){ UINT32_MAX, NAN };
+	for (uint32_t r = 0; r < p->n_readout; r++) {
+		struct kspace_center *o = &c[g->row[r].set];
+
+		if (g->row[r].row != g->ny / 2)
+			continue;
+		TRY(middle_of(&o->sample, &t, d, r, g->row[r].shift[0]));
+		if (excitations(d, program_readout_epoch(p, r)) == 1)
+			o->te = round((t - excitation_before(d, t)) / s_per_ps) * s_per_ps;
+	}
+	*n_set = g->n_set;
+	*out = c;
+	c = NULL;
 out:
+	free(c);
 	grid_free(g);
 	return st;
 }
