@@ -102,6 +102,21 @@ void kspace_free(struct kspace *k);
  * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. */
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
 
+/* Where the samples lie in k-space, what was played before the epoch's pulse included, as the image
+ * takes them; and to which image each readout belongs. A sequence without an image has one set. */
+struct sampling {
+	double *k; /* [n_sample][3], 1/m; in the order of the signal */
+	struct sampling_line {
+		int set, row; /* row < 0: no line of the matrix */
+		bool reverse; /* runs towards lower kx */
+	} *line; /* per readout of the program */
+	int n_set;
+	bool echoes; /* sets differ in the label `echo` */
+	enum { SAMPLING_CARTESIAN, SAMPLING_GRIDDED, SAMPLING_OTHER } kind;
+};
+precess_status sampling_create(struct sampling **out, const struct draw *d);
+void sampling_free(struct sampling *s);
+
 /* ------------------------------------------------------------------ benchmark */
 struct bench_row {
 	char sequence[64], method[16];
