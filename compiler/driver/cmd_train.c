@@ -21,7 +21,8 @@
 
 struct train_command {
 	struct compile_options compile;
-	const char *output, *checkpoint, *data, *net, *precision, *object, *time_limit, *curve;
+	const char *output, *checkpoint, *data, *net, *task, *engine, *precision, *object,
+		*time_limit, *curve;
 	int width, epochs, samples, batch, seed, threads, makers, reuse, validate;
 	double rate, smooth_mm;
 	bool resume, quiet, json;
@@ -36,6 +37,11 @@ struct training {
 	struct nn *nn;
 	struct learn_feed *feed;
 	struct learn_test *test;
+	/* of a task */
+	struct data_view *view;
+	struct learn_map_test *map_test;
+	struct learn_fit fit; /* of the last validation */
+	struct learn_model engine;
 	struct train_model *model;
 	struct train_options o;
 	struct text record, checkpoint;
@@ -60,9 +66,13 @@ static precess_status set_template(struct training *r)
 {
 	const struct train_command *c = r->c;
 	struct net_template *t = &r->t;
-	precess_status st = network_template(t, c->net ? c->net : "derived");
+	precess_status st = network_template(t, c->net ? c->net : c->task ? c->task : "derived");
 	if (st)
 		return st;
+	if (c->engine && t->target < 0)
+		return precess_fail(PRECESS_EINVAL,
+				    "--engine makes the images of a --task; %s learns images",
+				    t->name);
 	if (c->width) {
 		if (c->width >= WIDE && t->rate > RATE_WIDE)
 			t->rate = RATE_WIDE;
@@ -120,6 +130,11 @@ static void write_record(struct training *r)
 	text_printf(x, "precision %s\n", c->precision ? c->precision : "f32");
 	text_printf(x, "data %s\nobject %s\n", c->data ? c->data : "simulated while training",
 		    learn_feed_object(r->feed));
+	if (t->target >= 0)
+		learn_task_record(x, t);
+	if (c->engine)
+		text_printf(x, "engine %s, %s weights %" PRIu64 " images\n", c->engine,
+			    r->engine.model->sequence, r->engine.model->image);
 	if (!c->data)
 		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse,
 			    text_double(b[4], c->smooth_mm));
@@ -247,10 +262,33 @@ static precess_status plot(const struct training *r)
 	return st;
 }
 
+/* A time in ms as people say it, anything else in SI. */
+static precess_status validate_map(struct training *r)
+{
+	const char *unit;
+	double show = learn_unit(&unit, (enum program_map_kind)r->t.target);
+	precess_status st = learn_map_test_score(&r->fit, r->map_test, nn_parameters(r->nn));
+	if (st)
+		return st;
+	if (!r->c->quiet)
+		fprintf(stderr,
+			"%s%" PRIu64
+			" images: held out, %zu regions: mean absolute error %.3g%s, R2 %.3f, "
+			"slope %.3f\n",
+			isatty(STDERR_FILENO) ? "\n" : "", r->model->image, r->fit.n,
+			r->fit.mae * show, unit, r->fit.r2, r->fit.slope);
+	json_array_append_new(r->looks, json_pack("{s:I, s:f, s:f}", "images",
+						  (json_int_t)r->model->image, "mae", r->fit.mae,
+						  "r2", r->fit.r2));
+	return PRECESS_OK;
+}
+
 static precess_status validate(struct training *r)
 {
 	struct train_scores *s = &r->model->scores;
 	precess_status st;
+	if (r->map_test)
+		return validate_map(r);
 	if (!r->test)
 		return PRECESS_OK;
 	TRY(learn_test_score(s, r->test, r->nn));
@@ -279,6 +317,85 @@ static precess_status look(void *context, double part)
 }
 
 /* ------------------------------------------------------------------ from start to end */
+static precess_status check_engine(const struct training *r)
+{
+	const struct train_model *e = r->engine.model;
+	if (learn_is_task(e))
+		return precess_fail(PRECESS_EINVAL, "%s maps images, an engine makes them",
+				    r->c->engine);
+	if (strcmp(e->hash, r->compiled->program->hash))
+		return precess_fail(PRECESS_EINVAL,
+				    "%s was trained for another sequence (%s, program %.12s), not "
+				    "for %s (program %.12s)",
+				    r->c->engine, e->sequence, e->hash, r->compiled->path,
+				    r->compiled->program->hash);
+	return PRECESS_OK;
+}
+
+/* A task's network, on crops, for what its view of the sequence's images has. */
+static precess_status build_task(struct training *r)
+{
+	const struct program *p = r->compiled->program;
+	const struct data_recipe recipe = { .object = r->c->object };
+	struct data_source *source = NULL;
+	const char *const *channel;
+	precess_status st;
+	if (!p->map[r->t.target].channel)
+		return precess_fail(PRECESS_EINVAL, "%s declares no map %s with a range to learn",
+				    p->name,
+				    program_map_name((enum program_map_kind)r->t.target));
+	if (r->c->engine)
+		TRY(check_engine(r));
+	TRY(data_source_create(&source, p, &recipe));
+	const struct data_shape *h = data_source_shape(source);
+	int nx = r->t.pad * h->nx, ny = r->t.pad * h->ny;
+	TRY(data_view_create(&r->view, p, &r->t, h->nx, h->ny, h->n_set));
+	if (r->t.crop) {
+		nx = r->t.crop < nx ? r->t.crop : nx;
+		ny = r->t.crop < ny ? r->t.crop : ny;
+	}
+	int n = data_view_channels(r->view, &channel);
+	st = net_build_unet(&r->net, &r->t, nx, ny, channel, n, 1);
+out:
+	data_source_free(source);
+	return st;
+}
+
+static int lowest_common(int a, int b)
+{
+	int m = a;
+	while (m % b)
+		m += a;
+	return m;
+}
+
+/* Sub-pixels per pixel of the samples. */
+static int samples_sub(const struct training *r)
+{
+	int sub = r->view ? r->t.pad : learn_sub(r->net);
+	return r->c->engine ? lowest_common(sub, learn_sub(r->engine.model->net)) : sub;
+}
+
+static precess_status open_tests(struct training *r, const struct learn_feed_options *fo)
+{
+	const struct program *p = r->compiled->program;
+	const struct data_recipe held = {
+		.object = learn_feed_object(r->feed),
+		.seed = (uint64_t)r->c->seed + HELD_OUT,
+		.sub = fo->sub,
+		.fine = fo->sub > 4 || 4 % fo->sub ? fo->sub : 4,
+		.reuse = 1,
+		.smooth = fo->smooth,
+		.spread = fo->spread,
+	};
+	if (!r->c->validate)
+		return PRECESS_OK;
+	if (r->view)
+		return learn_map_test_create(&r->map_test, p, r->net, r->view, &held,
+					     r->c->validate, r->c->threads);
+	return learn_test_create(&r->test, p, r->net, &held, r->c->validate, 0);
+}
+
 static precess_status open_all(struct training *r)
 {
 	struct train_command *c = r->c;
@@ -288,7 +405,7 @@ static precess_status open_all(struct training *r)
 	TRY(learn_precision(&precision, c->precision));
 	share_threads(c);
 	TRY(set_template(r));
-	TRY(lower_network(&r->net, p, &r->t));
+	TRY(r->t.target < 0 ? lower_network(&r->net, p, &r->t) : build_task(r));
 	TRY(nn_create(&r->nn, r->net,
 		      &(struct nn_options){ .batch = r->t.batch,
 					    .precision = precision,
@@ -298,10 +415,13 @@ static precess_status open_all(struct training *r)
 		.data = c->data,
 		.object = c->object,
 		.seed = (uint64_t)c->seed,
-		.sub = learn_sub(r->net),
+		.sub = samples_sub(r),
 		.reuse = c->reuse,
 		.makers = c->makers,
 		.smooth = c->smooth_mm * 1e-3,
+		.spread = r->t.spread,
+		.view = r->view,
+		.engine = c->engine ? &r->engine : NULL,
 	};
 	/* Where the feed begins is known only from the checkpoint, whose lines name the feed's
 	 * object: open it twice when going on. */
@@ -319,16 +439,7 @@ static precess_status open_all(struct training *r)
 		fo.first = r->model->image;
 		TRY(learn_feed_create(&r->feed, p, r->net, &fo));
 	}
-	struct data_recipe held = {
-		.object = learn_feed_object(r->feed),
-		.seed = (uint64_t)c->seed + HELD_OUT,
-		.sub = fo.sub,
-		.fine = fo.sub > 4 || 4 % fo.sub ? fo.sub : 4,
-		.reuse = 1,
-		.smooth = fo.smooth,
-	};
-	if (c->validate)
-		TRY(learn_test_create(&r->test, p, r->net, &held, c->validate, 0));
+	st = open_tests(r, &fo);
 out:
 	return st;
 }
@@ -357,12 +468,16 @@ static precess_status finish(struct training *r)
 	struct train_model *m = r->model;
 	struct train_adam *adam = m->adam;
 	struct text record;
+	char b[2][32];
 	precess_status st;
 	TRY(validate(r));
 	TRY(plot(r));
 	text_init(&record);
 	text_printf(&record, "%simages_shown %" PRIu64 "\nminutes %.2f\nversion %s\n", m->record,
 		    m->image, m->seconds / 60, PRECESS_VERSION);
+	if (r->map_test)
+		text_printf(&record, "held_out_mae %s\nheld_out_r2 %s\n",
+			    text_double(b[0], r->fit.mae), text_double(b[1], r->fit.r2));
 	free(m->record);
 	m->record = record.data;
 	m->adam = NULL;
@@ -390,6 +505,12 @@ static void report(const struct training *r)
 		if (r->test)
 			printf("held out: PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n",
 			       m->scores.psnr, m->scores.ssim, m->scores.complex_psnr);
+		if (r->map_test) {
+			const char *unit;
+			double show = learn_unit(&unit, (enum program_map_kind)r->t.target);
+			printf("held out: mean absolute error of regions %.3g%s, R2 %.3f\n",
+			       r->fit.mae * show, unit, r->fit.r2);
+		}
 		return;
 	}
 	json_t *j = json_pack("{s:b, s:s, s:s, s:i, s:I, s:I, s:f, s:i, s:f, s:f, s:O, s:s}", "ok",
@@ -413,10 +534,13 @@ static void report(const struct training *r)
 static void training_free(struct training *r)
 {
 	learn_test_free(r->test);
+	learn_map_test_free(r->map_test);
 	learn_feed_free(r->feed);
 	train_model_free(r->model);
 	nn_free(r->nn);
 	net_free(r->net);
+	data_view_free(r->view);
+	learn_model_close(&r->engine);
 	text_free(&r->record);
 	text_free(&r->checkpoint);
 	json_decref(r->looks);
@@ -442,6 +566,13 @@ static int run(struct train_command *c, struct compiled *compiled)
 		text_printf(&r.checkpoint, "%s", c->checkpoint);
 	else
 		text_printf(&r.checkpoint, "%s.checkpoint", c->output);
+	if (c->engine) {
+		int rc = learn_model_open(&r.engine, c->engine, NULL, 1, NN_F32, c->threads, c->json);
+		if (rc) {
+			training_free(&r);
+			return rc;
+		}
+	}
 	TRY(probe(c->output));
 	TRY(probe(r.checkpoint.data));
 	TRY(open_all(&r));
@@ -481,6 +612,10 @@ int cmd_train(int argc, char **argv)
 		  "data set of `precess generate` (default: samples simulated while training)" },
 		{ "--net", NULL, OPTION_TEXT, &c.net, 0, 0,
 		  "derived, paper, or FILE.net (derived)" },
+		{ "--task", NULL, OPTION_TEXT, &c.task, 0, 0,
+		  "learn a map from the images instead: t2, or FILE.net with a target" },
+		{ "--engine", NULL, OPTION_TEXT, &c.engine, 0, 0,
+		  "MODEL.h5 of this sequence that makes the images of a task (default: simulated)" },
 		{ "--width", NULL, OPTION_INT, &c.width, 1, 1024,
 		  "of the network's U-Net (the template's)" },
 		{ "--samples", NULL, OPTION_INT, &c.samples, 1, 2147483647,
@@ -530,5 +665,9 @@ int cmd_train(int argc, char **argv)
 		return usage_error("train", "which model? -o MODEL.h5");
 	if (!!c.samples + !!c.epochs + !!c.time_limit > 1)
 		return usage_error("train", "one of --samples, --epochs and --time-limit");
+	if (c.task && c.net)
+		return usage_error("train", "one of --net and --task");
+	if (c.engine && c.data)
+		return usage_error("train", "one of --data and --engine");
 	return compile_and_run(&c, files.item[0]);
 }

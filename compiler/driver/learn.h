@@ -23,7 +23,9 @@ struct learn_feed_options {
 	const char *object;
 	uint64_t seed, first; /* first: image that training goes on with */
 	int sub, reuse, makers;
-	double smooth;
+	double smooth, spread;
+	struct data_view *view;     /* a task: what its network sees; NULL: Simu-Net */
+	struct learn_model *engine; /* makes the images of a task; NULL: the simulator */
 };
 struct learn_feed;
 precess_status learn_feed_create(struct learn_feed **out, const struct program *p,
@@ -43,6 +45,12 @@ precess_status learn_mean_add(struct learn_mean *m, const float *image, const fl
 			      int nx);
 struct train_scores learn_mean_get(const struct learn_mean *m);
 
+/* The first n samples of a recipe; net not NULL: they must fit it. */
+precess_status learn_samples(struct data_sample ***out, int *n_out, const struct program *p,
+			     const struct net *net, const struct data_recipe *r, int n,
+			     int threads);
+void learn_samples_free(struct data_sample **sample, int n);
+
 /* Samples kept to be scored again and again. */
 struct learn_test;
 precess_status learn_test_create(struct learn_test **out, const struct program *p,
@@ -50,6 +58,50 @@ precess_status learn_test_create(struct learn_test **out, const struct program *
 				 int threads);
 void learn_test_free(struct learn_test *t);
 precess_status learn_test_score(struct train_scores *out, struct learn_test *t, struct nn *nn);
+
+/* ------------------------------------------------------------------ networks that map */
+/* A model whose record has a target maps images; others make them. */
+bool learn_is_task(const struct train_model *m);
+/* The task's lines into a record, and back. */
+void learn_task_record(struct text *out, const struct net_template *t);
+precess_status learn_task_read(struct net_template *t, const struct train_model *m);
+
+/* What to multiply a map's value by to show it, and the unit behind it: " ms" for times. */
+double learn_unit(const char **unit, enum program_map_kind k);
+
+/* A regression of values on the truth. */
+#define LEARN_NOISE 0.02 /* of scores: deviation of each part, the largest pixel being 1 */
+struct learn_fit {
+	size_t n;
+	double x, y, xx, yy, xy, absolute;        /* sums */
+	double slope, intercept, r2, mae, bias;   /* learn_fit_solve; bias: mean of value - truth */
+};
+void learn_fit_add(struct learn_fit *f, double truth, double value);
+void learn_fit_solve(struct learn_fit *f);
+/* Means over small squares of one tissue, as regions are drawn by hand: wholly inside the object, the
+ * truth nearly the same everywhere, between the template's low and high. */
+void learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
+		       const int size[2], const struct net_template *task);
+
+/* Whole images through a network trained on crops. */
+struct learn_mapper;
+precess_status learn_mapper_create(struct learn_mapper **out, const struct net *net,
+				   struct data_view *view, int nx, int ny,
+				   enum nn_precision precision, int threads);
+void learn_mapper_free(struct learn_mapper *m);
+void learn_mapper_weights(struct learn_mapper *m, const float *weight);
+/* The map, SI, [y][x], of the image last set in the view; borrowed until the next call. */
+precess_status learn_mapper_run(const float **map, struct learn_mapper *m);
+
+/* Held-out samples of a task, simulated, with noise of 2 % of the largest pixel. */
+struct learn_map_test;
+precess_status learn_map_test_create(struct learn_map_test **out, const struct program *p,
+				     const struct net *net, struct data_view *view,
+				     const struct data_recipe *r, int n, int threads);
+void learn_map_test_free(struct learn_map_test *t);
+/* Over regions. */
+precess_status learn_map_test_score(struct learn_fit *out, struct learn_map_test *t,
+				    const float *weight);
 
 /* ------------------------------------------------------------------ models */
 /* A model with its sequence compiled from the source inside it. */
