@@ -148,28 +148,6 @@ static void write_record(struct training *r)
 }
 
 /* ------------------------------------------------------------------ going on */
-/* The first line of `now` that `was` lacks; threads and command may differ. NULL: none. */
-static const char *other_line(const char *now, const char *was)
-{
-	static char line[512];
-	for (const char *end; *now; now = end + (*end == '\n')) {
-		struct text found;
-		end = now + strcspn(now, "\n");
-		if (!strncmp(now, "threads ", 8) || !strncmp(now, "command ", 8))
-			continue;
-		text_init(&found);
-		text_printf(&found, "\n%s", was);
-		snprintf(line, sizeof line, "\n%.*s\n", (int)(end - now), now);
-		bool there = strstr(found.data, line) != NULL;
-		text_free(&found);
-		if (!there) {
-			line[strlen(line) - 1] = 0;
-			return line + 1;
-		}
-	}
-	return NULL;
-}
-
 static precess_status go_on(struct training *r)
 {
 	const char *path = r->checkpoint.data, *other;
@@ -180,7 +158,7 @@ static precess_status go_on(struct training *r)
 		return st;
 	if (!r->model->adam)
 		return precess_fail(PRECESS_EINVAL, "%s is a finished model, no checkpoint", path);
-	other = other_line(r->record.data, r->model->record);
+	other = learn_other_line(r->record.data, r->model->record);
 	if (other) {
 		key = strndup(other, strcspn(other, " "));
 		was = learn_record(r->model->record, key);
@@ -320,63 +298,13 @@ static precess_status look(void *context, double part)
 }
 
 /* ------------------------------------------------------------------ from start to end */
-static precess_status check_engine(const struct training *r)
-{
-	const struct train_model *e = r->engine.model;
-	if (learn_is_task(e))
-		return precess_fail(PRECESS_EINVAL, "%s maps images, an engine makes them",
-				    r->c->engine);
-	if (strcmp(e->hash, r->compiled->program->hash))
-		return precess_fail(PRECESS_EINVAL,
-				    "%s was trained for another sequence (%s, program %.12s), not "
-				    "for %s (program %.12s)",
-				    r->c->engine, e->sequence, e->hash, r->compiled->path,
-				    r->compiled->program->hash);
-	return PRECESS_OK;
-}
-
-/* A task's network, on crops, for what its view of the sequence's images has. */
-static precess_status build_task(struct training *r)
-{
-	const struct program *p = r->compiled->program;
-	const struct data_recipe recipe = { .object = r->c->object };
-	struct data_source *source = NULL;
-	const char *const *channel;
-	precess_status st;
-	if (!p->map[r->t.target].channel)
-		return precess_fail(PRECESS_EINVAL, "%s declares no map %s with a range to learn",
-				    p->name,
-				    program_map_name((enum program_map_kind)r->t.target));
-	if (r->c->engine)
-		TRY(check_engine(r));
-	TRY(data_source_create(&source, p, &recipe));
-	const struct data_shape *h = data_source_shape(source);
-	int nx = r->t.pad * h->nx, ny = r->t.pad * h->ny;
-	TRY(data_view_create(&r->view, p, &r->t, h->nx, h->ny, h->n_set));
-	if (r->t.crop) {
-		nx = r->t.crop < nx ? r->t.crop : nx;
-		ny = r->t.crop < ny ? r->t.crop : ny;
-	}
-	int n = data_view_channels(r->view, &channel);
-	st = net_build_unet(&r->net, &r->t, nx, ny, channel, n, 1);
-out:
-	data_source_free(source);
-	return st;
-}
-
-static int lowest_common(int a, int b)
-{
-	int m = a;
-	while (m % b)
-		m += a;
-	return m;
-}
-
 /* Sub-pixels per pixel of the samples. */
 static int samples_sub(const struct training *r)
 {
-	int sub = r->view ? r->t.pad : learn_sub(r->net);
-	return r->c->engine ? lowest_common(sub, learn_sub(r->engine.model->net)) : sub;
+	int sub = r->view ? r->t.pad : learn_sub(r->net), both = sub;
+	while (r->c->engine && both % learn_sub(r->engine.model->net))
+		both += sub;
+	return both;
 }
 
 static precess_status open_tests(struct training *r, const struct learn_feed_options *fo)
@@ -408,7 +336,12 @@ static precess_status open_all(struct training *r)
 	TRY(learn_precision(&precision, c->precision));
 	share_threads(c);
 	TRY(set_template(r));
-	TRY(r->t.target < 0 ? lower_network(&r->net, p, &r->t) : build_task(r));
+	if (r->t.target < 0)
+		TRY(lower_network(&r->net, p, &r->t));
+	else
+		TRY(learn_task_build(&r->view, &r->net, p, &r->t));
+	if (c->engine)
+		TRY(learn_check_engine(r->engine.model, p, c->engine));
 	TRY(nn_create(&r->nn, r->net,
 		      &(struct nn_options){ .batch = r->t.batch,
 					    .precision = precision,
@@ -539,6 +472,7 @@ static void training_free(struct training *r)
 {
 	learn_test_free(r->test);
 	learn_map_test_free(r->map_test);
+	learn_fit_erase(&r->fit);
 	learn_feed_free(r->feed);
 	train_model_free(r->model);
 	nn_free(r->nn);

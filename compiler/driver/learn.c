@@ -278,6 +278,27 @@ char *learn_record(const char *record, const char *key)
 	return NULL;
 }
 
+const char *learn_other_line(const char *now, const char *was)
+{
+	static char line[512];
+	for (const char *end; *now; now = end + (*end == '\n')) {
+		struct text found;
+		end = now + strcspn(now, "\n");
+		if (!strncmp(now, "threads ", 8) || !strncmp(now, "command ", 8))
+			continue;
+		text_init(&found);
+		text_printf(&found, "\n%s", was);
+		snprintf(line, sizeof line, "\n%.*s\n", (int)(end - now), now);
+		bool there = strstr(found.data, line) != NULL;
+		text_free(&found);
+		if (!there) {
+			line[strlen(line) - 1] = 0;
+			return line + 1;
+		}
+	}
+	return NULL;
+}
+
 /* ------------------------------------------------------------------ models */
 /* The record's "set NAME=VALUE" lines, under which the sequence was compiled. */
 static void recorded_settings(struct option_list *set, const char *record, char **copy)

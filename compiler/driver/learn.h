@@ -72,23 +72,33 @@ bool learn_is_task(const struct train_model *m);
 /* The task's lines into a record, and back. */
 void learn_task_record(struct text *out, const struct net_template *t);
 precess_status learn_task_read(struct net_template *t, const struct train_model *m);
+/* What the task's network sees of the sequence's images, and that network, on crops. */
+precess_status learn_task_build(struct data_view **view, struct net **net, const struct program *p,
+				const struct net_template *t);
+/* Whether the model `path` makes images of this sequence. */
+precess_status learn_check_engine(const struct train_model *m, const struct program *p,
+				  const char *path);
 
 /* What to multiply a map's value by to show it, and the unit behind it: " ms" for times. */
 double learn_unit(const char **unit, enum program_map_kind k);
 
-/* A regression of values on the truth. */
+/* Values against the truth, and their regression on it. */
 #define LEARN_NOISE 0.02 /* of scores: deviation of each part, the largest pixel being 1 */
 struct learn_fit {
-	size_t n;
-	double x, y, xx, yy, xy, absolute;        /* sums */
-	double slope, intercept, r2, mae, bias;   /* learn_fit_solve; bias: mean of value - truth */
+	size_t n, capacity;
+	struct learn_point {
+		double truth, value;
+	} *point;
+	/* learn_fit_solve; bias and deviation: of value - truth */
+	double slope, intercept, r2, mae, bias, deviation;
 };
-void learn_fit_add(struct learn_fit *f, double truth, double value);
-void learn_fit_solve(struct learn_fit *f);
+precess_status learn_fit_add(struct learn_fit *f, double truth, double value);
 /* Means over small squares of one tissue, as regions are drawn by hand: wholly inside the object, the
  * truth nearly the same everywhere, between the template's low and high. */
-void learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
-		       const int size[2], const struct net_template *task);
+precess_status learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
+				 const int size[2], const struct net_template *task);
+void learn_fit_solve(struct learn_fit *f);
+void learn_fit_erase(struct learn_fit *f);
 
 /* Whole images through a network trained on crops. */
 struct learn_mapper;
@@ -106,7 +116,7 @@ precess_status learn_map_test_create(struct learn_map_test **out, const struct p
 				     const struct net *net, struct data_view *view,
 				     const struct data_recipe *r, int n, int threads);
 void learn_map_test_free(struct learn_map_test *t);
-/* Over regions. */
+/* Over regions; `out` is used again, learn_fit_erase it. */
 precess_status learn_map_test_score(struct learn_fit *out, struct learn_map_test *t,
 				    const float *weight);
 
@@ -125,6 +135,8 @@ int learn_model_open(struct learn_model *m, const char *path, const char *sequen
 void learn_model_close(struct learn_model *m);
 /* The value of line "key value" of a record, copied; NULL: none. */
 char *learn_record(const char *record, const char *key);
+/* The first line of the record `now` that `was` lacks; threads and command may differ. NULL: none. */
+const char *learn_other_line(const char *now, const char *was);
 /* Exit status for a failure of the world, told as --json wants it. */
 int learn_failed(struct lang *l, bool json, precess_status st);
 precess_status learn_precision(enum nn_precision *out, const char *name);

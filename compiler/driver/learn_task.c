@@ -1,15 +1,9 @@
-/* Networks that map: the task in a model's record, whole images through a network that was trained on
- * crops, and how near its maps come to the truth. */
-#include <math.h>
+/* Networks that map: the task in a model's record, its network, whole images through what was trained on
+ * crops. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/driver/learn.h"
-
-/* Regions are squares of this many pixels each way whose truth varies by less than this part. */
-#define REGION 12
-#define UNIFORM 0.1
-#define HELD_OUT_NOISE UINT64_C(998244353) /* seed */
 
 /* ------------------------------------------------------------------ the task */
 /* The lines of a template that a model needs to map. */
@@ -60,56 +54,41 @@ double learn_unit(const char **unit, enum program_map_kind k)
 	return is_time ? 1e3 : 1;
 }
 
-/* ------------------------------------------------------------------ scores */
-void learn_fit_add(struct learn_fit *f, double truth, double value)
+precess_status learn_task_build(struct data_view **view, struct net **net, const struct program *p,
+				const struct net_template *t)
 {
-	f->n++;
-	f->x += truth;
-	f->y += value;
-	f->xx += truth * truth;
-	f->yy += value * value;
-	f->xy += truth * value;
-	f->absolute += fabs(value - truth);
-}
-
-/* The square of REGION pixels at `at`: true when it is one tissue, inside the range that counts. */
-static bool region(double *truth, double *value, const float *t, const float *v, int nx,
-		   const struct net_template *task)
-{
-	double x = 0, xx = 0, y = 0, n = REGION * REGION;
-	for (int k = 0; k < REGION * REGION; k++) {
-		int i = k / REGION * nx + k % REGION;
-		if (t[i] == 0)
-			return false;
-		x += (double)t[i] / n;
-		xx += (double)t[i] * (double)t[i] / n;
-		y += (double)v[i] / n;
+	const struct data_recipe recipe = { .object = NULL };
+	struct data_source *source = NULL;
+	const char *const *channel;
+	precess_status st;
+	if (!p->map[t->target].channel)
+		return precess_fail(PRECESS_EINVAL, "%s declares no map %s with a range to learn",
+				    p->name, program_map_name((enum program_map_kind)t->target));
+	TRY(data_source_create(&source, p, &recipe));
+	const struct data_shape *h = data_source_shape(source);
+	TRY(data_view_create(view, p, t, h->nx, h->ny, h->n_set));
+	int n = data_view_channels(*view, &channel), nx = t->pad * h->nx, ny = t->pad * h->ny;
+	if (t->crop) {
+		nx = t->crop < nx ? t->crop : nx;
+		ny = t->crop < ny ? t->crop : ny;
 	}
-	*truth = x;
-	*value = y;
-	return x >= task->low && x <= task->high && xx - x * x < UNIFORM * UNIFORM * x * x;
+	st = net_build_unet(net, t, nx, ny, channel, n, 1);
+out:
+	data_source_free(source);
+	return st;
 }
 
-void learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
-		       const int size[2], const struct net_template *task)
+precess_status learn_check_engine(const struct train_model *m, const struct program *p,
+				  const char *path)
 {
-	double x, y;
-	for (int j = 0; j + REGION <= size[1]; j += REGION)
-		for (int i = 0; i + REGION <= size[0]; i += REGION)
-			if (region(&x, &y, truth + j * size[0] + i, value + j * size[0] + i,
-				   size[0], task))
-				learn_fit_add(f, x, y);
-}
-
-void learn_fit_solve(struct learn_fit *f)
-{
-	double n = (double)f->n, vx = f->xx - f->x * f->x / n, vy = f->yy - f->y * f->y / n,
-	       cov = f->xy - f->x * f->y / n;
-	f->slope = cov / vx;
-	f->intercept = (f->y - f->slope * f->x) / n;
-	f->r2 = cov * cov / (vx * vy);
-	f->mae = f->absolute / n;
-	f->bias = (f->y - f->x) / n;
+	if (learn_is_task(m))
+		return precess_fail(PRECESS_EINVAL, "%s maps images, an engine makes them", path);
+	if (strcmp(m->hash, p->hash))
+		return precess_fail(PRECESS_EINVAL,
+				    "%s was trained for another sequence (%s, program %.12s), not "
+				    "for %s (program %.12s)",
+				    path, m->sequence, m->hash, p->name, p->hash);
+	return PRECESS_OK;
 }
 
 /* ------------------------------------------------------------------ whole images */
@@ -174,74 +153,6 @@ precess_status learn_mapper_run(const float **map, struct learn_mapper *m)
 	memcpy(m->map, nn_output(m->nn), n * sizeof *m->map);
 	data_view_decode(m->map, m->view, n);
 	*map = m->map;
-out:
-	return st;
-}
-
-/* ------------------------------------------------------------------ held-out samples */
-struct learn_map_test {
-	struct data_view *view; /* borrowed */
-	struct learn_mapper *mapper;
-	struct data_sample **sample;
-	int n, size[2];
-	float *truth;
-};
-
-precess_status learn_map_test_create(struct learn_map_test **out, const struct program *p,
-				     const struct net *net, struct data_view *view,
-				     const struct data_recipe *r, int n, int threads)
-{
-	struct learn_map_test *t = calloc(1, sizeof *t);
-	int pad = data_view_template(view)->pad;
-	precess_status st;
-	*out = NULL;
-	if (!t)
-		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	t->view = view;
-	TRY(learn_samples(&t->sample, &t->n, p, NULL, r, n, threads));
-	for (int a = 0; a < 2; a++)
-		t->size[a] = pad * (a ? t->sample[0]->shape.ny : t->sample[0]->shape.nx);
-	t->truth = memory_aligned((size_t)t->size[0] * (size_t)t->size[1] * sizeof *t->truth);
-	if (!t->truth) {
-		st = precess_fail(PRECESS_ENOMEM, "out of memory");
-		goto out;
-	}
-	TRY(learn_mapper_create(&t->mapper, net, view, t->size[0], t->size[1], NN_F32, threads));
-	*out = t;
-	t = NULL;
-out:
-	learn_map_test_free(t);
-	return st;
-}
-
-void learn_map_test_free(struct learn_map_test *t)
-{
-	if (!t)
-		return;
-	learn_samples_free(t->sample, t->n);
-	learn_mapper_free(t->mapper);
-	free(t->truth);
-	free(t);
-}
-
-precess_status learn_map_test_score(struct learn_fit *out, struct learn_map_test *t,
-				    const float *weight)
-{
-	const struct net_template *task = data_view_template(t->view);
-	static const int origin[2] = { 0, 0 };
-	const float *map;
-	precess_status st = PRECESS_OK;
-	*out = (struct learn_fit){ .n = 0 };
-	learn_mapper_weights(t->mapper, weight);
-	for (int k = 0; k < t->n; k++) {
-		const struct data_sample *s = t->sample[k];
-		struct rng r = rng_make(HELD_OUT_NOISE, s->index);
-		data_view_set(t->view, s->image, s->param, LEARN_NOISE, &r);
-		TRY(learn_mapper_run(&map, t->mapper));
-		TRY(data_view_truth(t->truth, t->view, s, origin, t->size));
-		learn_fit_regions(out, t->truth, map, t->size, task);
-	}
-	learn_fit_solve(out);
 out:
 	return st;
 }
