@@ -25,7 +25,7 @@ struct train_command {
 		*time_limit, *curve;
 	int width, epochs, samples, use, batch, seed, threads, makers, reuse, validate;
 	double rate, smooth_mm;
-	bool resume, quiet, json;
+	bool resume, compact, quiet, json;
 };
 
 /* One training under way. */
@@ -399,6 +399,17 @@ static precess_status train(struct training *r)
 	return train_run(r->model, r->nn, &source, &r->o);
 }
 
+/* To the 8 bits of mantissa of bfloat16: the zeros below take no room in the file. */
+static void round_weights(float *weight, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t bits;
+		memcpy(&bits, &weight[i], sizeof bits);
+		bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+		memcpy(&weight[i], &bits, sizeof bits);
+	}
+}
+
 /* The model as it is shipped: without the optimiser, with what training has cost. */
 static precess_status finish(struct training *r)
 {
@@ -407,11 +418,17 @@ static precess_status finish(struct training *r)
 	struct text record;
 	char b[2][32];
 	precess_status st;
+	if (r->c->compact) {
+		round_weights(nn_parameters(r->nn), m->net->n_number);
+		round_weights(m->weight, m->net->n_number);
+	}
 	TRY(validate(r));
 	TRY(plot(r));
 	text_init(&record);
 	text_printf(&record, "%simages_shown %" PRIu64 "\nminutes %.2f\nversion %s\n", m->record,
 		    m->image, m->seconds / 60, PRECESS_VERSION);
+	if (r->c->compact)
+		text_printf(&record, "weights rounded to bfloat16\n");
 	if (r->map_test)
 		text_printf(&record, "held_out_mae %s\nheld_out_r2 %s\n",
 			    text_double(b[0], r->fit.mae), text_double(b[1], r->fit.r2));
@@ -588,6 +605,8 @@ int cmd_train(int argc, char **argv)
 		{ "--checkpoint", NULL, OPTION_TEXT, &c.checkpoint, 0, 0,
 		  "state to resume from (MODEL.h5.checkpoint, removed at the end)" },
 		{ "--resume", NULL, OPTION_FLAG, &c.resume, 0, 0, "go on from the checkpoint" },
+		{ "--compact", NULL, OPTION_FLAG, &c.compact, 0, 0,
+		  "weights of 8 bits mantissa in the model: half the file" },
 		{ "--curve", NULL, OPTION_TEXT, &c.curve, 0, 0,
 		  "picture of the loss, svg, pdf or png" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "model to write, HDF5" },

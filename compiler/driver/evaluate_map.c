@@ -85,7 +85,8 @@ static precess_status one_sample(struct map_evaluation *e, const struct data_sam
 	data_view_set(e->view, s->image, s->param, e->c->noise, &r);
 	TRY(learn_mapper_run(&map, e->mapper));
 	TRY(data_view_truth(e->truth, e->view, s, origin, e->size));
-	st = learn_fit_regions(&e->fit, e->truth, map, e->size, &e->task);
+	st = learn_fit_regions(&e->fit, e->truth, map, e->size,
+			       e->m->compiled.program->fov[0] / e->size[0], &e->task);
 out:
 	return st;
 }

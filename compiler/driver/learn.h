@@ -69,6 +69,7 @@ precess_status learn_test_score(struct train_scores *out, struct learn_test *t, 
 /* ------------------------------------------------------------------ networks that map */
 /* A model whose record has a target maps images; others make them. */
 bool learn_is_task(const struct train_model *m);
+precess_status learn_makes_images(const struct train_model *m, const char *path);
 /* The task's lines into a record, and back. */
 void learn_task_record(struct text *out, const struct net_template *t);
 precess_status learn_task_read(struct net_template *t, const struct train_model *m);
@@ -93,10 +94,10 @@ struct learn_fit {
 	double slope, intercept, r2, mae, bias, deviation;
 };
 precess_status learn_fit_add(struct learn_fit *f, double truth, double value);
-/* Means over small squares of one tissue, as regions are drawn by hand: wholly inside the object, the
- * truth nearly the same everywhere, between the template's low and high. */
+/* Means over squares of 10 mm, as regions are drawn by hand: wholly inside the object, the truth nearly
+ * the same everywhere, between the template's low and high. `pixel` in m. */
 precess_status learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
-				 const int size[2], const struct net_template *task);
+				 const int size[2], double pixel, const struct net_template *task);
 void learn_fit_solve(struct learn_fit *f);
 void learn_fit_erase(struct learn_fit *f);
 

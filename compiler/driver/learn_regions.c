@@ -4,8 +4,8 @@
 
 #include "compiler/driver/learn.h"
 
-/* Regions are squares of this many pixels each way whose truth varies by less than this part. */
-#define REGION 12
+/* Regions are squares of about this side whose truth varies by less than this part of it. */
+#define REGION 10e-3 /* m */
 #define UNIFORM 0.1
 #define HELD_OUT_NOISE UINT64_C(998244353) /* seed */
 
@@ -30,13 +30,14 @@ void learn_fit_erase(struct learn_fit *f)
 	*f = (struct learn_fit){ .n = 0 };
 }
 
-/* The square of REGION pixels at `at`: true when it is one tissue, inside the range that counts. */
-static bool region(double *truth, double *value, const float *t, const float *v, int nx,
+/* The square of `side` pixels from *t and *v on: true when it is one tissue, inside the range that
+ * counts. */
+static bool region(double *truth, double *value, const float *t, const float *v, int nx, int side,
 		   const struct net_template *task)
 {
-	double x = 0, xx = 0, y = 0, n = REGION * REGION;
-	for (int k = 0; k < REGION * REGION; k++) {
-		int i = k / REGION * nx + k % REGION;
+	double x = 0, xx = 0, y = 0, n = side * side;
+	for (int k = 0; k < side * side; k++) {
+		int i = k / side * nx + k % side;
 		if (t[i] == 0)
 			return false;
 		x += (double)t[i] / n;
@@ -49,14 +50,15 @@ static bool region(double *truth, double *value, const float *t, const float *v,
 }
 
 precess_status learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
-				 const int size[2], const struct net_template *task)
+				 const int size[2], double pixel, const struct net_template *task)
 {
+	int side = REGION > pixel ? (int)(REGION / pixel + 0.5) : 1;
 	precess_status st = PRECESS_OK;
 	double x, y;
-	for (int j = 0; j + REGION <= size[1]; j += REGION)
-		for (int i = 0; i + REGION <= size[0]; i += REGION)
+	for (int j = 0; j + side <= size[1]; j += side)
+		for (int i = 0; i + side <= size[0]; i += side)
 			if (region(&x, &y, truth + j * size[0] + i, value + j * size[0] + i,
-				   size[0], task) &&
+				   size[0], side, task) &&
 			    (st = learn_fit_add(f, x, y)))
 				return st;
 	return PRECESS_OK;
@@ -91,6 +93,7 @@ struct learn_map_test {
 	struct learn_mapper *mapper;
 	struct data_sample **sample;
 	int n, size[2];
+	double pixel;
 	float *truth;
 };
 
@@ -108,6 +111,7 @@ precess_status learn_map_test_create(struct learn_map_test **out, const struct p
 	TRY(learn_samples(&t->sample, &t->n, p, NULL, r, n, threads));
 	for (int a = 0; a < 2; a++)
 		t->size[a] = pad * (a ? t->sample[0]->shape.ny : t->sample[0]->shape.nx);
+	t->pixel = p->fov[0] / t->size[0];
 	t->truth = memory_aligned((size_t)t->size[0] * (size_t)t->size[1] * sizeof *t->truth);
 	if (!t->truth) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
@@ -146,7 +150,7 @@ precess_status learn_map_test_score(struct learn_fit *out, struct learn_map_test
 		data_view_set(t->view, s->image, s->param, LEARN_NOISE, &r);
 		TRY(learn_mapper_run(&map, t->mapper));
 		TRY(data_view_truth(t->truth, t->view, s, origin, t->size));
-		TRY(learn_fit_regions(out, t->truth, map, t->size, task));
+		TRY(learn_fit_regions(out, t->truth, map, t->size, t->pixel, task));
 	}
 	learn_fit_solve(out);
 out:

@@ -31,6 +31,12 @@ bool learn_is_task(const struct train_model *m)
 	return target != NULL;
 }
 
+precess_status learn_makes_images(const struct train_model *m, const char *path)
+{
+	return learn_is_task(m) ? precess_fail(PRECESS_EINVAL, "%s maps images, it makes none", path)
+				: PRECESS_OK;
+}
+
 precess_status learn_task_read(struct net_template *t, const struct train_model *m)
 {
 	struct text text;
@@ -81,8 +87,9 @@ out:
 precess_status learn_check_engine(const struct train_model *m, const struct program *p,
 				  const char *path)
 {
-	if (learn_is_task(m))
-		return precess_fail(PRECESS_EINVAL, "%s maps images, an engine makes them", path);
+	precess_status st = learn_makes_images(m, path);
+	if (st)
+		return st;
 	if (strcmp(m->hash, p->hash))
 		return precess_fail(PRECESS_EINVAL,
 				    "%s was trained for another sequence (%s, program %.12s), not "

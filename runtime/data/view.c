@@ -381,7 +381,7 @@ void data_view_set(struct data_view *v, const float *image, const double *param,
 	for (size_t i = 0; i < n * (size_t)v->n_set; i++)
 		largest = fmax(largest, hypot((double)image[2 * i], (double)image[2 * i + 1]));
 	if (r && noise < 0) {
-		double bend = rng_uniform(r, 0, v->t.phase), global = rng_uniform(r, 0, tau),
+		double bend = rng_uniform(r, 0, v->t.phase), global = bend > 0 ? rng_uniform(r, 0, tau) : 0,
 		       swell = rng_uniform(r, 0, v->t.gain);
 
 		sigma = rng_uniform(r, 0, v->t.noise);

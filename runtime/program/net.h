@@ -170,7 +170,8 @@ struct net_template {
 	int crop;              /* random crops of this size; 0: whole images */
 	double noise;          /* greatest deviation of noise, the largest pixel being 1 */
 	double spread;         /* of T2 in samples, data_recipe */
-	double phase, gain;    /* deviations of a smooth random phase and log magnitude */
+	double phase, gain;    /* greatest span of a smooth random phase and of log magnitude; phase 0:
+				* none, not even one for the whole image */
 };
 /* "key value ..." lines, # comments; unknown or doubtful keys are refused with their line. */
 precess_status net_template_parse(struct net_template *out, const char *text, const char *where);
