@@ -6,6 +6,15 @@
 #include "compiler/driver/driver.h"
 #include "compiler/lsp/lsp.h"
 
+/* Where modules of libraries are put for editors to open. */
+static const char *cache_folder(struct arena *a)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	if (cache && *cache == '/')
+		return arena_printf(a, "%s/precess", cache);
+	return home && *home == '/' ? arena_printf(a, "%s/.cache/precess", home) : NULL;
+}
+
 int cmd_lsp(int argc, char **argv)
 {
 	struct option_list rest = { 0 }, path = { 0 };
@@ -22,7 +31,10 @@ int cmd_lsp(int argc, char **argv)
 	struct arena *a = arena_create();
 	struct folder_list folders;
 	library_folders(&folders, a, &path);
-	const struct lsp_options o = { .path = folders.item, .n_path = folders.n, .reader = io_read_samples };
+	const struct lsp_options o = { .path = folders.item,
+				       .n_path = folders.n,
+				       .cache = cache_folder(a),
+				       .reader = io_read_samples };
 	signal(SIGPIPE, SIG_IGN); /* an editor that is gone is no crash */
 	bool clean = lsp_run(0, 1, &o);
 	arena_free(a);

@@ -143,6 +143,9 @@ struct near {
 
 static void near_add(struct near *c, const char *name)
 {
+	for (size_t i = 0; i < c->n; i++)
+		if (!strcmp(c->name[i], name))
+			return;
 	if (c->n < LIMIT_NEAR)
 		c->name[c->n++] = name;
 }
@@ -174,8 +177,8 @@ static void near_folder(struct near *c, const char *folder, const char *prefix)
 		closedir(d);
 }
 
-const char *elab_near(struct lang *l, const struct elab_options *options,
-		      const struct elab_importer *from, const char *name)
+size_t elab_modules(const char *const **out, struct lang *l, const struct elab_options *options,
+		    const struct elab_importer *from, const char *name)
 {
 	struct arena *a = lang_arena(l);
 	const char *first = arena_copy(a, name, strcspn(name, "."));
@@ -195,5 +198,15 @@ const char *elab_near(struct lang *l, const struct elab_options *options,
 		near_folder(c, folder, "");
 		near_folder(c, in_folder(a, folder, first, ""), prefix);
 	}
-	return lang_nearest(name, c->name, c->n);
+	*out = c->name;
+	return c->n;
+}
+
+const char *elab_near(struct lang *l, const struct elab_options *options,
+		      const struct elab_importer *from, const char *name)
+{
+	const char *const *list;
+	size_t n = elab_modules(&list, l, options, from, name);
+
+	return lang_nearest(name, list, n);
 }

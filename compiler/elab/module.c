@@ -303,6 +303,8 @@ static void import_selected(struct evaluator *ev, struct module *m, const struct
 		diag_help(ev->l, d, "did you mean `%s`?", near);
 		d->replacement = near;
 	}
+	if (!scope_find_here(&ev->module->scope, name->name)) /* its uses are innocent */
+		name_bind(ev, name->name, name->span, value_error());
 }
 
 /* What a module that is not there was to bring: told once, its uses are innocent. */
