@@ -600,6 +600,7 @@ int cmd_train(int argc, char **argv)
 		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255,
 		  "threads of them that simulate (a third)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a const" },
+		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000,
 		  "held-out samples scored ten times on the way; 0: none (20)" },
 		{ "--checkpoint", NULL, OPTION_TEXT, &c.checkpoint, 0, 0,
