@@ -24,8 +24,19 @@ static int by_start(const void *a, const void *b)
 	return (x->axis > y->axis) - (x->axis < y->axis);
 }
 
+static double largest_gradient(const struct ir *ir, const double *param)
+{
+	double largest = 0;
+
+	for (uint32_t i = 0; i < ir->n_event; i++) {
+		if (ir->event[i].kind == IR_GRAD)
+			largest = fmax(largest, fabs(ir_eval(ir, ir->event[i].amplitude, param)));
+	}
+	return largest;
+}
+
 /* A gradient of no amplitude, and a pulse of no flip, are nothing. */
-static struct timed *collect(uint32_t *n, const struct ir *ir, const double *param)
+static struct timed *collect(uint32_t *n, const struct ir *ir, const double *param, double nothing)
 {
 	struct timed *t = calloc((size_t)ir->n_event + 1, sizeof *t);
 
@@ -37,7 +48,7 @@ static struct timed *collect(uint32_t *n, const struct ir *ir, const double *par
 		for (uint32_t i = k->first_event; i < k->first_event + k->n_event; i++) {
 			const struct ir_event *e = &ir->event[i];
 
-			if ((e->kind == IR_GRAD && ir_eval(ir, e->amplitude, param) == 0) ||
+			if ((e->kind == IR_GRAD && fabs(ir_eval(ir, e->amplitude, param)) <= nothing) ||
 			    (e->kind == IR_RF && ir_eval(ir, e->flip, param) == 0))
 				continue;
 			t[(*n)++] = (struct timed){ begin + ir_eval(ir, e->start, param), i,
@@ -60,31 +71,32 @@ static bool same_angle(double a, double b, double tolerance)
 	return fabs(remainder(a - b, 6.283185307179586476925)) < 100 * tolerance;
 }
 
+/* `slack`: of the amplitudes ax, ay times the samples. */
 static bool same_shape(const struct ir *a, const struct ir_event *x, double ax, const struct ir *b,
-		       const struct ir_event *y, double ay, double tolerance)
+		       const struct ir_event *y, double ay, double slack)
 {
 	const struct ir_shape *s, *t;
 
 	if ((x->shape == IR_NO_SHAPE) != (y->shape == IR_NO_SHAPE))
 		return false;
 	if (x->shape == IR_NO_SHAPE)
-		return near(ax, ay, tolerance, 0);
+		return near(ax, ay, 0, slack);
 	s = &a->shape[x->shape];
 	t = &b->shape[y->shape];
 	if (s->n != t->n || s->complex != t->complex)
 		return false;
 	for (uint32_t i = 0; i < s->n * (s->complex ? 2 : 1); i++) {
-		if (!near(ax * s->sample[i], ay * t->sample[i], 0, tolerance * fabs(ax)))
+		if (!near(ax * s->sample[i], ay * t->sample[i], 0, slack))
 			return false;
 	}
-	return s->complex || (near(ax * s->first, ay * t->first, 0, tolerance * fabs(ax)) &&
-			      near(ax * s->last, ay * t->last, 0, tolerance * fabs(ax)));
+	return s->complex || (near(ax * s->first, ay * t->first, 0, slack) &&
+			      near(ax * s->last, ay * t->last, 0, slack));
 }
 
 #define SCALAR(name) ir_eval(a, x->name, pa), ir_eval(b, y->name, pb)
 static const char *difference(const struct ir *a, const struct ir_event *x, const double *pa,
 			      const struct ir *b, const struct ir_event *y, const double *pb,
-			      double tolerance)
+			      double tolerance, double slack)
 {
 	if (!near(SCALAR(duration), 0, 1e-12))
 		return "duration";
@@ -92,7 +104,8 @@ static const char *difference(const struct ir *a, const struct ir_event *x, cons
 		double u = ir_eval(a, x->flip, pa), v = ir_eval(b, y->flip, pb);
 		double turn = u * v < 0 ? 3.14159265358979323846 : 0; /* -90 degrees of phase 0 */
 
-		if (!same_shape(a, x, fabs(u), b, y, fabs(v), tolerance))
+		if (!same_shape(a, x, fabs(u), b, y, fabs(v),
+				tolerance * fabs(u)))
 			return "flip angle or shape";
 		if (!same_angle(ir_eval(a, x->phase, pa) + turn, ir_eval(b, y->phase, pb),
 				tolerance))
@@ -104,7 +117,7 @@ static const char *difference(const struct ir *a, const struct ir_event *x, cons
 		    (!near(SCALAR(rise), 0, 1e-12) || !near(SCALAR(flat), 0, 1e-12)))
 			return "ramps";
 		return same_shape(a, x, ir_eval(a, x->amplitude, pa), b, y,
-				  ir_eval(b, y->amplitude, pb), tolerance) ? NULL : "amplitude";
+				  ir_eval(b, y->amplitude, pb), slack) ? NULL : "amplitude";
 	}
 	if (x->n != y->n)
 		return "number of samples";
@@ -123,7 +136,8 @@ precess_status pulseq_same(const struct ir *a, const double *pa, const struct ir
 	static const char *const kind[] = { "pulse", "gradient", "readout" };
 	precess_status st = PRECESS_OK;
 	uint32_t n, m;
-	struct timed *x = collect(&n, a, pa), *y = collect(&m, b, pb);
+	double slack = tolerance * largest_gradient(a, pa);
+	struct timed *x = collect(&n, a, pa, slack), *y = collect(&m, b, pb, slack);
 	double u = ir_eval(a, a->duration, pa), v = ir_eval(b, b->duration, pb);
 
 	if (!x || !y)
@@ -141,7 +155,7 @@ precess_status pulseq_same(const struct ir *a, const double *pa, const struct ir
 		else if (!near(x[i].start, y[i].start, 0, 1e-9))
 			what = "start";
 		else
-			what = difference(a, e, pa, b, f, pb, tolerance);
+			what = difference(a, e, pa, b, f, pb, tolerance, slack);
 		if (what)
 			st = precess_fail(PRECESS_EINVAL, "event %u, a %s at %.12g s: another %s", i,
 					  kind[e->kind], x[i].start, what);

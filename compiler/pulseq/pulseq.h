@@ -29,9 +29,31 @@ precess_status pulseq_write(struct text *out, const struct ir *ir, const double 
 			    struct text *warnings);
 
 /* Whether both play the same events at the same times (to a nanosecond), at these parameter values;
- * amplitudes and shapes agree to a relative tolerance such as 1e-9, phases to 100 times that in rad.
+ * gradients agree to a tolerance such as 1e-9 of the largest one, pulses to that of their own, phases
+ * to 100 times that in rad.
  * The failure's text tells the first difference. */
 precess_status pulseq_same(const struct ir *a, const double *param_a, const struct ir *b,
 			   const double *param_b, double tolerance);
+
+/* ------------------------------------------------------------------ as source */
+struct pulseq_source_options {
+	const char *origin;  /* the file it came from, for people */
+	const char *data;    /* the file of long samples, as the source names it */
+	bool loops;          /* re-roll; else every block stands for itself */
+	bool ideal;          /* `system = ideal`; else limits that the gradients keep */
+	bool matrix;         /* state the matrix, so that lines of k-space are checked */
+	double slack;        /* formulas may be off by this share of the largest gradient */
+};
+/* Samples that stand in the data file. */
+struct pulseq_samples {
+	const char *name;
+	double *v;           /* complex ones interleaved */
+	size_t n;
+	bool is_complex;
+};
+/* The language's source of what the IR plays; everything else lives in `arena`. */
+precess_status pulseq_source(struct text *out, struct pulseq_samples **samples, size_t *n_samples,
+			     struct arena *arena, const struct ir *ir,
+			     const struct pulseq_source_options *o);
 
 #endif

@@ -253,10 +253,24 @@ out:
 }
 
 /* ------------------------------------------------------------------ gradients */
+/* Ramp, plateau and ramp of one height are a trapezoid. */
+static bool join(struct piece *last, const struct piece *p)
+{
+	if (last->shape != IR_NO_SHAPE || p->shape != IR_NO_SHAPE || last->fall || p->rise ||
+	    last->amplitude != p->amplitude || last->start + last->duration != p->start)
+		return false;
+	last->flat += p->flat;
+	last->fall = p->fall;
+	last->duration += p->duration;
+	return true;
+}
+
 static precess_status add_piece(struct builder *b, struct waveform *w, const struct piece *p)
 {
 	struct piece *old = b->piece;
 
+	if (w->n && join(&b->piece[b->n_piece - 1], p))
+		return PRECESS_OK;
 	b->piece = pulseq_grow(b->piece, b->n_piece, &b->cap_piece, sizeof *b->piece);
 	if (!b->piece) {
 		b->piece = old;
