@@ -36,11 +36,14 @@ static const struct rule {
 	{ "runtime/train", " runtime/base runtime/program runtime/nn " },
 	{ "lang", " runtime/base " },
 	{ "compiler/ir", " runtime/base runtime/program:lists lang " },
-	{ "compiler/elab", " runtime/base runtime/program:lists lang compiler/ir " },
+	{ "compiler/library", " runtime/base lang " },
+	{ "compiler/elab",
+	  " runtime/base runtime/program:lists lang compiler/ir compiler/library " },
 	{ "compiler/passes", " runtime/base lang compiler/ir " },
 	{ "compiler/lower", " runtime/base runtime/program lang compiler/ir compiler/passes " },
 	{ "compiler/pulseq", " runtime/base runtime/program:lists lang compiler/ir " },
-	{ "compiler/lsp", " runtime/base runtime/program:lists lang compiler/elab compiler/ir " },
+	{ "compiler/lsp",
+	  " runtime/base runtime/program:lists lang compiler/elab compiler/ir compiler/library " },
 	{ "compiler/driver", "*" },
 };
 

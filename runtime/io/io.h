@@ -182,6 +182,14 @@ precess_status io_write_png(const char *path, const float *value, int nx, int ny
 /* Samples of "FILE.h5:/dataset" or a text file of numbers (one or two per line): see elab_reader. */
 precess_status io_read_samples(double **samples, size_t *n, bool *is_complex, const char *path,
 			       const char *dataset);
+/* Datasets that io_read_samples reads. */
+struct io_samples {
+	const char *name;
+	const double *v; /* complex ones interleaved */
+	size_t n;
+	bool is_complex;
+};
+precess_status io_write_samples(const char *path, const struct io_samples *set, size_t n);
 
 #ifdef __cplusplus
 }
