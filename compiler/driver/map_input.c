@@ -118,6 +118,13 @@ out:
 	return st;
 }
 
+precess_status map_read_image(struct io_image **out, const char *name)
+{
+	struct io_volume place;
+
+	return read_image(out, &place, name);
+}
+
 /* ------------------------------------------------------------------ a series */
 static precess_status add_image(struct map_input *in, const struct io_image *m, const char *name)
 {

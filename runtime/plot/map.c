@@ -17,7 +17,8 @@ static uint32_t color_of(double t)
 	       (uint32_t)(255 * rgb[2] + 0.5);
 }
 
-/* Pixels are repeated: viewers smooth what they enlarge. Exactly 0 and what is no number is black. */
+/* Pixels are repeated: viewers smooth what they enlarge. What is no number is black,
+ * and exactly 0 on a scale that does not pass it. */
 static precess_status draw_pixels(struct canvas *v, const struct plot_map *m, double w, double h)
 {
 	int zoom = 1 + LEAST_PIXELS / (m->nx > m->ny ? m->nx : m->ny);
@@ -39,7 +40,7 @@ static precess_status draw_pixels(struct canvas *v, const struct plot_map *m, do
 			double value = (double)m->value[(size_t)(m->ny - 1 - y / zoom) *
 							(size_t)m->nx + (size_t)(x / zoom)];
 
-			row[x] = value == 0 || isnan(value) ?
+			row[x] = isnan(value) || (value == 0 && m->lo >= 0) ?
 				 0 : color_of((value * m->scale - m->lo) / (m->hi - m->lo));
 		}
 	}
