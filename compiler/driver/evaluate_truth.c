@@ -19,9 +19,9 @@ struct truth_evaluation {
 	const struct truth_command *c;
 	struct io_image *map;
 	const char *name;
-	float *truth;               /* of a slice; 0: no object, or part of it */
-	float *found, *error;       /* s; error: NAN where either is absent */
-	size_t n_object, n_mapped;  /* pixels wholly in the object, and those of them with a value */
+	float *truth;              /* of a slice; 0: no object, or part of it */
+	float *found, *error;      /* s; error: NAN where either is absent */
+	size_t n_object, n_mapped; /* pixels wholly in the object, and those of them with a value */
 	struct learn_fit fit;
 };
 
@@ -47,8 +47,10 @@ static precess_status read_map(struct truth_evaluation *e)
 	st = map_read_image(&e->map, spec.data);
 	text_free(&spec);
 	if (!st && !(e->map->voxel[0] > 0 && e->map->voxel[1] > 0))
-		st = precess_fail(PRECESS_EINVAL, "%s does not tell the size of its voxels (attribute "
-				  "fov)", e->name);
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s does not tell the size of its voxels (attribute "
+				  "fov)",
+				  e->name);
 	return st;
 }
 
@@ -130,8 +132,8 @@ static precess_status one_slice(struct truth_evaluation *e, int slice)
 		e->found[i] = mapped ? (float)v : 0;
 		e->error[from + i] = e->truth[i] > 0 ? e->found[i] - e->truth[i] : NAN;
 	}
-	st = learn_fit_regions(&e->fit, e->truth, e->found, (int[]){ map->nx, map->ny }, map->voxel[0],
-			       &e->c->within);
+	st = learn_fit_regions(&e->fit, e->truth, e->found, (int[]){ map->nx, map->ny },
+			       map->voxel[0], &e->c->within);
 out:
 	return st;
 }
@@ -153,10 +155,11 @@ static precess_status compare(struct truth_evaluation *e)
 	for (int z = 0; z < slices; z++)
 		TRY(one_slice(e, z));
 	if (e->fit.n < LEAST_REGIONS)
-		return precess_fail(PRECESS_EINVAL, "%zu regions of one tissue with T2 in %g .. %g ms lie "
-				    "in both %s and %s: too few for a line", e->fit.n,
-				    e->c->within.low * 1e3, e->c->within.high * 1e3, e->name,
-				    e->c->truth);
+		return precess_fail(PRECESS_EINVAL,
+				    "%zu regions of one tissue with T2 in %g .. %g ms lie "
+				    "in both %s and %s: too few for a line",
+				    e->fit.n, e->c->within.low * 1e3, e->c->within.high * 1e3,
+				    e->name, e->c->truth);
 	learn_fit_solve(&e->fit);
 out:
 	return st;
@@ -199,7 +202,8 @@ static precess_status draw_regions(const struct truth_evaluation *e, double *x, 
 		  &(struct plot_axes){ .x = "truth, ms", .y = "map, ms", .is_linear = true },
 		  (struct plot_line[]){ { "", x, y, n, .dots = true, .ink = 1 },
 					{ "identity", end, end, 2, .ink = 2 },
-					{ "fit", end, line, 2, .ink = 3 } }, 3));
+					{ "fit", end, line, 2, .ink = 3 } },
+		  3));
 	for (int i = 0; i < n; i++) {
 		double a = x[i], b = y[i];
 
@@ -214,12 +218,14 @@ static precess_status draw_regions(const struct truth_evaluation *e, double *x, 
 		edge[1][i] = 1e3 * (f->bias + 1.96 * f->deviation);
 	}
 	st = curve(e, "bland-altman", "T2 of regions: difference over mean",
-		   &(struct plot_axes){ .x = "mean of truth and map, ms", .y = "map - truth, ms",
+		   &(struct plot_axes){ .x = "mean of truth and map, ms",
+					.y = "map - truth, ms",
 					.is_linear = true },
 		   (struct plot_line[]){ { "", x, y, n, .dots = true, .ink = 1 },
 					 { "bias", end, middle, 2, .ink = 2 },
 					 { "-1.96 SD", end, edge[0], 2, .ink = 3 },
-					 { "+1.96 SD", end, edge[1], 2, .ink = 3 } }, 4);
+					 { "+1.96 SD", end, edge[1], 2, .ink = 3 } },
+		   4);
 out:
 	text_free(&title);
 	return st;
@@ -231,8 +237,14 @@ static precess_status draw_error(const struct truth_evaluation *e)
 	const struct io_image *map = e->map;
 	size_t middle = (size_t)(map->n_set * map->nz / 2) * (size_t)map->nx * (size_t)map->ny;
 	double most = fmax(1, 1e3 * (fabs(e->fit.bias) + 3 * e->fit.deviation));
-	struct plot_map p = { .title = "T2, map - truth", .unit = "ms", .value = e->error + middle,
-			      .nx = map->nx, .ny = map->ny, .scale = 1e3, .lo = -most, .hi = most };
+	struct plot_map p = { .title = "T2, map - truth",
+			      .unit = "ms",
+			      .value = e->error + middle,
+			      .nx = map->nx,
+			      .ny = map->ny,
+			      .scale = 1e3,
+			      .lo = -most,
+			      .hi = most };
 	struct text path;
 	precess_status st;
 
@@ -264,11 +276,12 @@ static void report_json(const struct truth_evaluation *e)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < f->n; i++)
-		json_array_append_new(list, json_pack("{s:f, s:f}", "truth_ms", 1e3 * f->point[i].truth,
-						      "mean_ms", 1e3 * f->point[i].value));
-	json_put(json_pack("{s:b, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "ok", 1, "map",
-			   e->name, "truth", e->c->truth, "r2", f->r2, "slope", f->slope,
-			   "intercept_ms", 1e3 * f->intercept, "mae_ms", 1e3 * f->mae, "bias_ms",
+		json_array_append_new(list,
+				      json_pack("{s:f, s:f}", "truth_ms", 1e3 * f->point[i].truth,
+						"mean_ms", 1e3 * f->point[i].value));
+	json_put(json_pack("{s:b, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "ok", 1,
+			   "map", e->name, "truth", e->c->truth, "r2", f->r2, "slope", f->slope,
+			   "intercept", 1e3 * f->intercept, "mae_ms", 1e3 * f->mae, "bias_ms",
 			   1e3 * f->bias, "deviation_ms", 1e3 * f->deviation, "mapped",
 			   (double)e->n_mapped / (double)e->n_object, "regions", list));
 }
@@ -276,8 +289,8 @@ static void report_json(const struct truth_evaluation *e)
 static void report(const struct truth_evaluation *e)
 {
 	/* Regions by their true T2, in steps that resolve tissues. */
-	static const double edge[] = { 0, 20e-3, 40e-3, 60e-3, 80e-3, 100e-3, 150e-3, 250e-3, 500e-3,
-				       INFINITY };
+	static const double edge[] = { 0,      20e-3,  40e-3,  60e-3,  80e-3,
+				       100e-3, 150e-3, 250e-3, 500e-3, INFINITY };
 	const struct learn_fit *f = &e->fit;
 
 	printf("%s against %s\n", e->name, e->c->truth);
@@ -294,11 +307,11 @@ static void report(const struct truth_evaluation *e)
 			n++;
 		}
 		if (n)
-			printf("%5g .. %-5g  %8d  %6.1f  %6.1f\n", edge[b] * 1e3, edge[b + 1] * 1e3, n,
-			       1e3 * truth / n, 1e3 * value / n);
+			printf("%5g .. %-5g  %8d  %6.1f  %6.1f\n", edge[b] * 1e3, edge[b + 1] * 1e3,
+			       n, 1e3 * truth / n, 1e3 * value / n);
 	}
-	printf("R2              %.4f\nslope           %.4f\nintercept       %.3f ms\n", f->r2, f->slope,
-	       1e3 * f->intercept);
+	printf("R2              %.4f\nslope           %.4f\nintercept       %.3f ms\n", f->r2,
+	       f->slope, 1e3 * f->intercept);
 	printf("absolute error  %.3f ms, bias %.3f ms, 95 %% of differences within %.3f ms of it\n",
 	       1e3 * f->mae, 1e3 * f->bias, 1e3 * 1.96 * f->deviation);
 	printf("mapped          %.1f %% of the object\n",
@@ -319,7 +332,8 @@ int evaluate_truth(int argc, char **argv)
 		  "regions that count, by their true T2 (20ms,500ms)" },
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0,
 		  "pictures PREFIX-regression.png, PREFIX-bland-altman.png, PREFIX-error.png" },
-		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0, "one JSON object on standard output" },
+		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0,
+		  "one JSON object on standard output" },
 	};
 	int rc = options_parse("evaluate", argc, argv, table, PRECESS_COUNT(table), &files);
 	double range[2];

@@ -15,8 +15,8 @@ static const double study_fov[2] = { 0.22, 0.22 };
 
 /* Regions by their relative error of the mean. */
 struct study_score {
-	int n, within;            /* regions; of these, off by less than 1 % */
-	double worst, mean, slice;/* |error| of a region; error; |mean error| of an object */
+	int n, within;             /* regions; of these, off by less than 1 % */
+	double worst, mean, slice; /* |error| of a region; error; |mean error| of an object */
 };
 
 /* Adds the images of all echoes. */
@@ -40,8 +40,9 @@ static inline void study_image(struct mapping_series *s, struct program *p, cons
 		fail_msg("%s", precess_error());
 	assert_int_equal(n, k->n_set);
 	for (int i = 0; i < n; i++)
-		assert_int_equal(mapping_series_add(s, c[i].te, image + 2 * MAPPING_VOXELS(s) * (size_t)i),
-				 PRECESS_OK);
+		assert_int_equal(
+			mapping_series_add(s, c[i].te, image + 2 * MAPPING_VOXELS(s) * (size_t)i),
+			PRECESS_OK);
 	free(c);
 	free(image);
 	kspace_free(k);
@@ -92,8 +93,9 @@ static inline void study_compare(struct study_score *score, const struct mapping
 			if (!(truth > 0))
 				continue;
 			for (int i = 0; i < STUDY_REGION * STUDY_REGION; i++)
-				value += (double)found->map[MAPPING_T2][(y + i / STUDY_REGION) * STUDY_SIDE +
-									x + i % STUDY_REGION];
+				value += (double)found->map[MAPPING_T2]
+							   [(y + i / STUDY_REGION) * STUDY_SIDE +
+							    x + i % STUDY_REGION];
 			value = value / (STUDY_REGION * STUDY_REGION) / truth - 1;
 			score->worst = fmax(score->worst, fabs(value));
 			score->within += fabs(value) < 0.01;
@@ -110,10 +112,16 @@ static inline void study_compare(struct study_score *score, const struct mapping
 }
 
 static inline void study_map(struct study_score *score, enum mapping_method method,
-			     const struct mapping_series *s, struct program *p, const struct object *o)
+			     const struct mapping_series *s, struct program *p,
+			     const struct object *o)
 {
-	const struct mapping_options options = { .threshold = 0.05, .t2_lo = 5e-3, .t2_hi = 5,
-						 .b1_lo = 0.5, .b1_hi = 1, .program = p, .quiet = true };
+	const struct mapping_options options = { .threshold = 0.05,
+						 .t2_lo = 5e-3,
+						 .t2_hi = 5,
+						 .b1_lo = 0.5,
+						 .b1_hi = 1,
+						 .program = p,
+						 .quiet = true };
 	struct mapping_maps *m;
 
 	if (mapping_run(&m, method, s, &options))

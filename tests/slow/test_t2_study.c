@@ -32,8 +32,8 @@ static void check(bool is_brain)
 		study_spin_echoes(&score, name);
 	}
 	print_message("%d slices, %d regions: mean %+.2g, worst of a slice %.2g, of a region %.2g, "
-		      "below 1 %%: %d\n", SLICES, score.n, score.mean, score.slice, score.worst,
-		      score.within);
+		      "below 1 %%: %d\n",
+		      SLICES, score.n, score.mean, score.slice, score.worst, score.within);
 	assert_true(score.n > 5 * SLICES);
 	assert_true(score.slice < 0.01);
 	assert_true(score.within > 0.95 * score.n);
@@ -59,7 +59,8 @@ static void brain_slices(void **state)
 	const char *shared = getenv("PRECESS_SHARED");
 
 	(void)state;
-	snprintf(brain, sizeof brain, "%s/data/phantoms/mni_brainweb_1mm.h5", shared ? shared : "../shared");
+	snprintf(brain, sizeof brain, "%s/data/phantoms/mni_brainweb_1mm.h5",
+		 shared ? shared : "../shared");
 	if (access(brain, R_OK) != 0)
 		skip();
 	check(true);
