@@ -31,8 +31,9 @@ static const struct rule {
 	{ "runtime/io", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/data", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/plot", " runtime/base runtime/program runtime/object runtime/sim " },
-	{ "runtime/nn", " runtime/base runtime/program " },
-	{ "runtime/train", " runtime/base runtime/program runtime/nn " },
+	{ "runtime/cudnn", " runtime/base runtime/program " },
+	{ "runtime/nn", " runtime/base runtime/program runtime/cudnn " },
+	{ "runtime/train", " runtime/base runtime/program runtime/cudnn runtime/nn " },
 	{ "lang", " runtime/base " },
 	{ "compiler/ir", " runtime/base runtime/program:lists lang " },
 	{ "compiler/elab", " runtime/base runtime/program:lists lang compiler/ir " },
@@ -57,7 +58,8 @@ static const struct rule libraries[] = {
 	{ "omp.h", " runtime/cpu runtime/sim runtime/nn " },
 	{ "dnnl", " runtime/nn " },
 	{ "oneapi/dnnl", " runtime/nn " },
-	{ "cuda", " runtime/cuda " },
+	{ "cuda", " runtime/cuda runtime/cudnn " },
+	{ "cudnn", " runtime/cudnn " },
 	{ "cufft", " runtime/cuda " },
 };
 
