@@ -154,7 +154,7 @@ static precess_status write_outputs(const struct prediction *r, const struct pre
 			.image = r->image,
 			.command = command_line(),
 		};
-		st = io_write_result(c->output, &io);
+		st = io_save(c->output, &io);
 	}
 	if (st || !c->png)
 		return st;
@@ -265,7 +265,8 @@ int cmd_predict(int argc, char **argv)
 			      c.threads, c.json);
 	if (rc)
 		return rc;
-	rc = predict(&m, &c);
+	precess_status st = learn_makes_images(m.model, files.item[0]);
+	rc = st ? learn_failed(NULL, c.json, st) : predict(&m, &c);
 	learn_model_close(&m);
 	return rc;
 }
