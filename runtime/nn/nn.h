@@ -87,6 +87,7 @@ struct nn_bench_row {
 	int width, batch;
 	enum nn_precision precision;
 	bool training;       /* a forward and backward pass; else forward only, planned for that */
+	const char *device;  /* as in nn_options */
 	double ms_per_image, gflops, peak_share; /* effective: FLOPs of the direct algorithm */
 };
 struct nn_bench_peak {
