@@ -116,7 +116,7 @@ static int back_end(struct compiled *c, const struct compile_options *o)
 
 /* ------------------------------------------------------------------ Pulseq */
 /* Only files are looked into: what a pipe gives is gone once read. */
-static bool is_pulseq(const char *path)
+bool is_pulseq(const char *path)
 {
 	char head[4096];
 	struct stat info;

@@ -94,6 +94,8 @@ struct compiled {
 /* Returns an exit status; diagnostics are printed to standard error (or, with json, are left in
  * c->lang for the caller). `c` must be released whatever the outcome. */
 int compile(struct compiled *c, const char *path, const struct compile_options *o);
+/* Whether it begins as a Pulseq file, text or binary. */
+bool is_pulseq(const char *path);
 void compiled_free(struct compiled *c);
 /* To standard error, as a terminal shows them. */
 void print_diagnostics(struct lang *l);
