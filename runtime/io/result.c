@@ -131,6 +131,8 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 			 r->kspace->regridded ? r->kspace->regridded : "no");
 	if (r->maps)
 		put_numbers(w, w->file, "fov", r->maps->fov, 2);
+	if (p->fov[2] > 0)
+		put_number(w, w->file, "slice_thickness", p->fov[2]);
 	put_parameters(w, r->draw);
 }
 

@@ -22,6 +22,7 @@ simulate() { # NAME ENDING...
 }
 
 simulate 05_multi_echo .h5 .nii .nii.gz .mrd
+"$precess" convert "$folder/05_multi_echo.h5" -o "$folder/converted.nii" >/dev/null || fail "convert"
 simulate 07_spin_echo_epi .h5 .mrd
 simulate 09_radial .h5 .mrd
 
@@ -42,8 +43,8 @@ def raw(name):
 # the image, x first, its corner pixel centred half a pixel inside the field of view
 with h5py.File(f"{folder}/05_multi_echo.h5") as f:
     image = f["image"][()]
-for ending in ".nii", ".nii.gz":
-    v = nibabel.load(f"{folder}/05_multi_echo{ending}")
+for name in "05_multi_echo.nii", "05_multi_echo.nii.gz", "converted.nii":
+    v = nibabel.load(f"{folder}/{name}")
     assert nibabel.aff2axcodes(v.affine) == ("R", "A", "S")
     assert v.shape == (64, 64, 1, 8), v.shape
     assert np.array_equal(np.asarray(v.dataobj)[:, :, 0, :], image.transpose(2, 1, 0))
