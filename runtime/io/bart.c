@@ -93,8 +93,11 @@ static precess_status measure_spokes(size_t *samples, size_t *spokes, const stru
 
 	if (!n)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	*samples = p->event[p->readout[0].event].n;
 	for (r = 0; r < p->n_readout; r++) {
+		if (s->line[r].set < 0)
+			continue;
+		if (!*samples)
+			*samples = p->event[p->readout[r].event].n;
 		same &= p->event[p->readout[r].event].n == *samples;
 		n[s->line[r].set]++;
 	}
@@ -130,6 +133,8 @@ static precess_status write_spokes(const char *path, const struct io_result *r,
 	for (q = 0; q < p->n_readout; q++) {
 		const struct program_event *e = &p->event[p->readout[q].event];
 
+		if (s->line[q].set < 0)
+			continue;
 		for (i = 0; i < e->n; i++) {
 			at = next[s->line[q].set] * samples + i;
 			v = r->result->signal + 2 * ((size_t)e->first_sample + i);
