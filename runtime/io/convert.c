@@ -25,103 +25,26 @@ static void centre(struct io_volume *v)
 }
 
 /* ------------------------------------------------------------------ HDF5 */
-static hid_t complex_type(hid_t set)
-{
-	hid_t type = H5Tcreate(H5T_COMPOUND, 2 * sizeof(float)), file = H5Dget_type(set);
-
-	H5Tinsert(type, "r", 0, H5T_NATIVE_FLOAT);
-	H5Tinsert(type, "i", sizeof(float), H5T_NATIVE_FLOAT);
-	if (H5Tget_class(file) != H5T_COMPOUND || H5Tget_nmembers(file) != 2 ||
-	    H5Tget_member_index(file, "r") < 0 || H5Tget_member_index(file, "i") < 0) {
-		H5Tclose(type);
-		type = -1;
-	}
-	H5Tclose(file);
-	return type;
-}
-
-/* 0 where the file has no such lengths. */
-static void read_lengths(double *v, hssize_t n, hid_t file, const char *name)
-{
-	hid_t a = H5Aexists(file, name) > 0 ? H5Aopen(file, name, H5P_DEFAULT) : -1, space;
-
-	memset(v, 0, (size_t)n * sizeof *v);
-	if (a < 0)
-		return;
-	space = H5Aget_space(a);
-	if (H5Sget_simple_extent_npoints(space) != n || H5Aread(a, H5T_NATIVE_DOUBLE, v) < 0)
-		memset(v, 0, (size_t)n * sizeof *v);
-	H5Sclose(space);
-	H5Aclose(a);
-}
-
-/* [sets][y][x] or [y][x]. */
-static precess_status read_sets(struct series *s, hid_t set, const char *path)
-{
-	hid_t space = H5Dget_space(set), type = complex_type(set);
-	int rank = H5Sget_simple_extent_ndims(space);
-	hsize_t dim[3] = { 1, 1, 1 };
-	precess_status st = PRECESS_OK;
-	size_t n;
-
-	if (type < 0 || rank < 2 || rank > 3) {
-		st = precess_fail(PRECESS_EINVAL, "%s: /image is no image of a result", path);
-		goto out;
-	}
-	H5Sget_simple_extent_dims(space, dim + 3 - rank, NULL);
-	if (!dim[0] || !dim[1] || !dim[2] || dim[0] > SIDE_LIMIT || dim[1] > SIDE_LIMIT ||
-	    dim[2] > SIDE_LIMIT) {
-		st = precess_fail(PRECESS_EINVAL, "%s: /image declares %llu x %llu x %llu pixels",
-				  path, (unsigned long long)dim[0], (unsigned long long)dim[1],
-				  (unsigned long long)dim[2]);
-		goto out;
-	}
-	n = (size_t)(dim[0] * dim[1] * dim[2]);
-	s->n = (int)dim[0];
-	s->v.ny = (int)dim[1];
-	s->v.nx = (int)dim[2];
-	s->v.nz = 1;
-	s->v.is_complex = true;
-	s->v.value = malloc(2 * n * sizeof *s->v.value);
-	if (!s->v.value)
-		st = precess_fail(PRECESS_ENOMEM, "%s: out of memory", path);
-	else if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, s->v.value) < 0)
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s: /image cannot be read: the file is damaged or cut short",
-				  path);
-out:
-	if (type >= 0)
-		H5Tclose(type);
-	H5Sclose(space);
-	return st;
-}
-
 static precess_status read_result(struct series *s, const char *path)
 {
-	hid_t file = -1, set = -1;
-	precess_status st;
-	double fov[2], thickness;
+	struct io_image *m;
+	precess_status st = io_read_image(&m, path);
+	int i;
 
-	TRY(hdf5_open(&file, path));
-	if (hdf5_has(file, "image"))
-		set = H5Dopen2(file, "image", H5P_DEFAULT);
-	if (set < 0) {
-		st = precess_fail(PRECESS_EINVAL, "%s has no dataset /image", path);
-		goto out;
-	}
-	TRY(read_sets(s, set, path));
-	read_lengths(fov, 2, file, "fov");
-	read_lengths(&thickness, 1, file, "slice_thickness");
-	s->v.voxel[0] = fov[0] > 0 ? fov[0] / s->v.nx : unknown_voxel;
-	s->v.voxel[1] = fov[1] > 0 ? fov[1] / s->v.ny : unknown_voxel;
-	s->v.voxel[2] = thickness > 0 ? thickness : s->v.voxel[1];
+	if (st)
+		return st;
+	s->n = m->n_set;
+	s->v.nx = m->nx;
+	s->v.ny = m->ny;
+	s->v.nz = m->nz;
+	s->v.is_complex = true;
+	s->v.value = m->data;
+	m->data = NULL;
+	for (i = 0; i < 3; i++)
+		s->v.voxel[i] = m->voxel[i] > 0 ? m->voxel[i] : unknown_voxel;
 	centre(&s->v);
-out:
-	if (set >= 0)
-		H5Dclose(set);
-	if (file >= 0)
-		H5Fclose(file);
-	return st;
+	io_image_free(m);
+	return PRECESS_OK;
 }
 
 /* ------------------------------------------------------------------ BART */
@@ -343,7 +266,7 @@ precess_status io_convert(const char *to, const char *from)
 		return convert_raw(to, from);
 	if (has_ending(from, ".cfl"))
 		st = read_array(&s, from);
-	else if (has_ending(from, ".h5"))
+	else if (has_ending(from, ".h5") || strstr(from, ".h5:"))
 		st = read_result(&s, from);
 	else /* also FILE.nii:3 */
 		st = io_read_nifti(&s.v, from);
