@@ -174,6 +174,10 @@ precess_status io_read_raw(struct io_raw **out, const char *path);
 precess_status io_write_raw(const char *path, const struct io_raw *raw);
 void io_raw_free(struct io_raw *raw);
 
+/* The file `from` as the file `to`, formats by their names: images among .h5, .nii, .nii.gz and .cfl, raw
+ * data of ISMRMRD (.mrd) to .cfl. */
+precess_status io_convert(const char *to, const char *from);
+
 /* 8-bit grey PNG of `value` [ny][nx] scaled lo..hi, row ny-1 on top (y upwards), each pixel drawn
  * `zoom` x `zoom`. */
 precess_status io_write_png(const char *path, const float *value, int nx, int ny, double lo, double hi,

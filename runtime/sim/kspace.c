@@ -36,9 +36,12 @@ precess_status kspace_sort(struct kspace **out, const struct draw *d, const stru
 		const struct grid_row *w = &g->row[i];
 		const struct program_event *e = &p->event[p->readout[i].event];
 		const double *from = r->signal + 2 * (size_t)e->first_sample;
-		float *to = k->data + 2 * ((size_t)w->set * (size_t)k->ny + (size_t)w->row) *
-			    (size_t)k->nx;
+		float *to;
 
+		if (w->set < 0)
+			continue;
+		to = k->data + 2 * ((size_t)w->set * (size_t)k->ny + (size_t)w->row) *
+			       (size_t)k->nx;
 		if (w->shape >= 0) {
 			regrid_line(to, &g->shape[w->shape], k->nx, from);
 			k->regridded = "along x";

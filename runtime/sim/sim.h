@@ -119,7 +119,8 @@ precess_status kspace_centers(struct kspace_center **out, int *n_set, const stru
 struct sampling {
 	double *k; /* [n_sample][3], 1/m; in the order of the signal */
 	struct sampling_line {
-		int set, row; /* row < 0: no line of the matrix */
+		int set; /* -1: navigators and noise, no part of an image */
+		int row; /* -1: no line of the matrix */
 		bool reverse; /* runs towards lower kx */
 	} *line; /* per readout of the program */
 	int n_set;
