@@ -76,8 +76,8 @@ struct elab_place {
 };
 void elab_locate(struct elab_place *out, struct lang *l, const struct elab_options *options,
 		 const struct elab_importer *from, const char *name);
-/* Modules that an import may name, those of the standard library first; of folders the ones in it
- * and in the folder that `name` begins with. */
+/* Modules that an import may name, in the order of their names: those of the standard library, of
+ * every folder that is searched, and of the folder in it that `name` begins with. */
 size_t elab_modules(const char *const **out, struct lang *l, const struct elab_options *options,
 		    const struct elab_importer *from, const char *name);
 /* The module that was meant by a name that is nowhere, or NULL. */

@@ -2,9 +2,9 @@
  * them; and what a module's text says about itself. The file is text:
  *
  *	seqlib 1
- *	library shapes
  *	language 1                             what its modules are written in
  *	hash <SHA-256 of all that follows this line>
+ *	library shapes
  *	module shapes.lobes 2 412 <SHA-256>    version (0: none), bytes, hash of the text
  *	texts
  *	...                                    one after the other

@@ -92,7 +92,8 @@ static void change(struct server *s, const json_t *params, bool open)
 	if (!uri || !json_is_string(text) || (!open && (!d || json_object_get(holder, "range"))))
 		return;
 	d = document_open(s, uri);
-	document_stale(s, d);
+	if (!d->tree || d->tree->kind == NODE_MODULE) /* nobody imports a sequence */
+		document_stale(s, d);
 	document_text(d, json_string_value(text), json_string_length(text),
 		      json_integer_value(json_object_get(document, "version")));
 }

@@ -73,19 +73,26 @@ bool modules_read_only(const struct document *d)
 struct document *modules_open(struct server *s, const char *path)
 {
 	struct document *d;
-	char *text;
+	struct stat info;
+	char *text, *full;
 	size_t n;
 	for (d = s->document; d; d = d->next)
 		if (same_file(d->path, path)) {
 			document_check(s, d);
 			return d;
 		}
+	if (stat(path, &info))
+		return NULL;
 	for (d = s->loaded; d; d = d->next)
-		if (!strcmp(d->path, path))
+		if (d->device == info.st_dev && d->file == info.st_ino)
 			return d;
 	if (file_read(&text, &n, path, FILE_LIMIT))
 		return NULL;
-	d = document_new(s, path);
+	full = *path == '/' ? strdup(path) : realpath(path, NULL); /* an address needs the whole path */
+	d = document_new(s, full ? full : path);
+	d->device = info.st_dev;
+	d->file = info.st_ino;
+	free(full);
 	d->next = s->loaded;
 	s->loaded = d;
 	document_text(d, text, n, 0);

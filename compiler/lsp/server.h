@@ -2,6 +2,8 @@
 #ifndef COMPILER_LSP_SERVER_H
 #define COMPILER_LSP_SERVER_H
 
+#include <sys/types.h>
+
 #include <jansson.h>
 
 #include "compiler/lsp/lsp.h"
@@ -45,6 +47,8 @@ struct document {
 	struct elab_index index;
 	struct lsp_names names;
 	struct server *server;
+	dev_t device; /* of a loaded one, which may be found by several paths */
+	ino_t file;
 	unsigned visited; /* by the search of this number */
 	struct lsp_import *import; /* what modules_of found, while `request` is the server's */
 	unsigned request;

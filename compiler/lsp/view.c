@@ -6,13 +6,13 @@
 
 /* --- semantic tokens --- */
 enum { T_COMMENT, T_KEYWORD, T_STRING, T_NUMBER, T_OPERATOR, T_VARIABLE, T_PARAMETER, T_FUNCTION,
-       T_TYPE, T_PROPERTY };
+       T_TYPE, T_PROPERTY, T_NAMESPACE };
 
 json_t *tokens_legend(void)
 {
-	return json_pack("{s:[s,s,s,s,s,s,s,s,s,s], s:[]}", "tokenTypes", "comment", "keyword",
+	return json_pack("{s:[s,s,s,s,s,s,s,s,s,s,s], s:[]}", "tokenTypes", "comment", "keyword",
 			 "string", "number", "operator", "variable", "parameter", "function", "type",
-			 "property", "tokenModifiers");
+			 "property", "namespace", "tokenModifiers");
 }
 
 static bool is_type(const char *s, size_t n)
@@ -31,18 +31,21 @@ static bool is_type(const char *s, size_t n)
 }
 
 /* By where a name stands, and then by what declares it. Uses come in no order; they are sorted. */
-static int name_type(const struct document *d, const char *s, const struct lang_token *t, size_t i,
-		     size_t n, const struct lsp_use *use)
+static int name_type(struct document *d, const char *s, const struct lang_token *t, size_t i, size_t n,
+		     const struct lsp_use *use)
 {
 	const struct span at = t[i].span;
 	char before = i ? s[t[i - 1].span.begin] : 0;
+	struct lsp_target target;
 	if (before == '.' && t[i - 1].span.end - t[i - 1].span.begin == 1)
 		return T_PROPERTY;
 	if ((before == ':' || (before == '-' && s[t[i - 1].span.begin + 1] == '>')) &&
 	    is_type(s + at.begin, at.end - at.begin))
 		return T_TYPE;
-	if (use) {
-		enum node_kind k = d->names.declaration[use->declaration].node->kind;
+	if (use && target_declared(&target, d, &d->names.declaration[use->declaration])) {
+		enum node_kind k = target.o->node->kind;
+		if (k == NODE_IMPORT)
+			return T_NAMESPACE;
 		if (k == NODE_DEF || k == NODE_BLOCK)
 			return T_FUNCTION;
 		if (k == NODE_PARAM || k == NODE_FORMAL)
@@ -77,6 +80,7 @@ json_t *answer_tokens(struct document *d, const json_t *params)
 	json_t *data = json_array();
 	uint32_t at = 0;
 	int column = 0;
+	bool import = false; /* the path of an import, or its alias */
 	(void)params;
 	if (d->names.n_use)
 		qsort(d->names.use, d->names.n_use, sizeof *d->names.use, by_place);
@@ -88,8 +92,12 @@ json_t *answer_tokens(struct document *d, const json_t *params)
 		const struct lsp_use *use = u < d->names.n_use && d->names.use[u].span.begin == k.begin
 						    ? &d->names.use[u]
 						    : NULL;
+		if (t[i].begins)
+			import = s[k.begin] == 'i' && s[k.begin + 1] == 'm';
+		else if (s[k.begin] == '(')
+			import = false; /* names of the module follow */
 		if (t[i].class == TOKEN_NAME)
-			type = name_type(d, s, t, i, n, use);
+			type = import ? T_NAMESPACE : name_type(d, s, t, i, n, use);
 		if (type < 0)
 			continue;
 		const char *last = s + at;
