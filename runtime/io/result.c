@@ -108,12 +108,25 @@ static void put_methods(struct writer *w, const struct sim_result *s)
 	text_free(&t);
 }
 
+static void put_acquired(struct writer *w, const struct io_acquired *a)
+{
+	put_text(w, w->file, "methods", a->methods);
+	put_number(w, w->file, "threads", a->threads);
+	put_number(w, w->file, "seconds", a->seconds);
+	put_number(w, w->file, "coils", a->coils);
+	put_number(w, w->file, "acceleration", a->acceleration);
+	if (a->fov[0] > 0)
+		put_numbers(w, w->file, "fov", a->fov, 2);
+}
+
 static void put_attributes(struct writer *w, const struct io_result *r)
 {
-	const struct program *p = r->draw->program;
+	const struct program *p = r->draw ? r->draw->program : NULL;
 
-	put_text(w, w->file, "sequence", p->name);
-	if (r->result) {
+	put_text(w, w->file, "sequence", p ? p->name : NULL);
+	if (r->acquired) {
+		put_acquired(w, r->acquired);
+	} else if (r->result) {
 		put_number(w, w->file, "error_bound", r->result->bound);
 		put_number(w, w->file, "tolerance", r->tolerance);
 		put_methods(w, r->result);
@@ -124,9 +137,10 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 	} else {
 		put_text(w, w->file, "methods", "network");
 	}
-	put_text(w, w->file, "object", r->maps ? r->maps->source : NULL);
-	put_text(w, w->file, "source_hash", p->source_hash);
-	put_text(w, w->file, "program_hash", p->hash);
+	put_text(w, w->file, "object",
+		 r->maps ? r->maps->source : r->acquired ? r->acquired->object : NULL);
+	put_text(w, w->file, "source_hash", p ? p->source_hash : NULL);
+	put_text(w, w->file, "program_hash", p ? p->hash : NULL);
 	put_text(w, w->file, "version", PRECESS_VERSION);
 	put_text(w, w->file, "command", r->command);
 	if (r->kspace)
@@ -134,7 +148,8 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 			 r->kspace->regridded ? r->kspace->regridded : "no");
 	if (r->maps)
 		put_numbers(w, w->file, "fov", r->maps->fov, 2);
-	put_parameters(w, r->draw);
+	if (r->draw)
+		put_parameters(w, r->draw);
 }
 
 /* ------------------------------------------------------------------ datasets */
@@ -203,6 +218,29 @@ static void put_kspace(struct writer *w, const struct io_result *r)
 	put_set(w, w->file, "kspace", type, rank, dim, k->data, NULL);
 	if (r->image)
 		put_set(w, w->file, "image", type, rank, dim, r->image, NULL);
+	if (type >= 0)
+		H5Tclose(type);
+}
+
+static void put_coils(struct writer *w, const struct io_result *r)
+{
+	const struct io_acquired *a = r->acquired;
+	hsize_t dim[3];
+	hid_t type, group;
+
+	if (!a || (!a->kspace && !a->sensitivity))
+		return;
+	dim[0] = (hsize_t)a->coils;
+	dim[1] = (hsize_t)r->kspace->ny;
+	dim[2] = (hsize_t)r->kspace->nx;
+	type = complex_type(w);
+	group = check(w, H5Gcreate2(w->file, "coils", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+	if (a->kspace)
+		put_set(w, group, "kspace", type, 3, dim, a->kspace, NULL);
+	if (a->sensitivity)
+		put_set(w, group, "sensitivity", type, 3, dim, a->sensitivity, NULL);
+	if (group >= 0)
+		H5Gclose(group);
 	if (type >= 0)
 		H5Tclose(type);
 }
@@ -325,6 +363,7 @@ precess_status io_write_result(const char *path, const struct io_result *r)
 		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
 	put_attributes(&w, r);
 	put_kspace(&w, r);
+	put_coils(&w, r);
 	st = r->result ? put_signal(&w, r) : PRECESS_OK;
 	if (!st) {
 		put_maps(&w, r->maps);
