@@ -10,7 +10,7 @@
 
 struct predict_command {
 	struct option_list set;
-	const char *object, *output, *png;
+	const char *object, *output, *png, *tensors;
 	int threads;
 	bool force, json;
 };
@@ -140,10 +140,13 @@ out:
 	return st;
 }
 
-static precess_status write_outputs(const struct prediction *r, const struct predict_command *c)
+static precess_status write_outputs(const struct prediction *r, const struct predict_command *c,
+				    struct nn *nn)
 {
 	precess_status st = PRECESS_OK;
-	if (c->output) {
+	if (c->tensors)
+		st = train_tensors_write(c->tensors, nn);
+	if (!st && c->output) {
 		const struct io_result io = {
 			.draw = r->draw,
 			.maps = r->maps,
@@ -177,6 +180,8 @@ static void report(const struct prediction *r, const struct predict_command *c,
 		json_object_set_new(j, "output", c->output ? json_string(c->output) : json_null());
 		if (c->png)
 			json_object_set_new(j, "png", json_string(c->png));
+		if (c->tensors)
+			json_object_set_new(j, "tensors", json_string(c->tensors));
 		json_put(j);
 		return;
 	}
@@ -197,6 +202,8 @@ static void report(const struct prediction *r, const struct predict_command *c,
 		printf("wrote     %s\n", c->output);
 	if (c->png)
 		printf("wrote     %s.png\n", c->png);
+	if (c->tensors)
+		printf("wrote     %s\n", c->tensors);
 }
 
 static int predict(struct learn_model *m, const struct predict_command *c)
@@ -213,7 +220,7 @@ static int predict(struct learn_model *m, const struct predict_command *c)
 	}
 	TRY(sample_object(&r, m, c, param));
 	TRY(compute(&r, m));
-	TRY(write_outputs(&r, c));
+	TRY(write_outputs(&r, c, m->nn));
 	report(&r, c, m);
 out:
 	free(param);
@@ -241,6 +248,8 @@ int cmd_predict(int argc, char **argv)
 		  "result file, HDF5, as of simulate" },
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0,
 		  "picture PREFIX.png of image and k-space" },
+		{ "--tensors", NULL, OPTION_TEXT, &c.tensors, 0, 0,
+		  "what goes into the network and comes out, HDF5" },
 		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0,
 		  "one JSON object on standard output" },
 	};
