@@ -6,6 +6,16 @@
 #include "compiler/driver/driver.h"
 #include "runtime/recon/recon.h"
 
+/* Echoes of the sequence that are looked for in k-space: those of at least this part of the strongest,
+ * within so many cells of their place (a head that moves shifts them). */
+#define STRONG 0.5
+enum { REACH = 6, MOST_ECHOES = 8 };
+
+struct echo {
+	double time, height; /* height: relative to the strongest of all */
+	int place[2], found[2];
+};
+
 struct reconstruct {
 	struct compile_options compile;
 	struct recon_options recon;
@@ -21,6 +31,8 @@ struct reconstructed {
 	struct draw *draw; /* NULL: no sequence was named */
 	struct text steps;
 	double fov[2];     /* 0: not known */
+	struct echo echo[MOST_ECHOES];
+	int n_echo;        /* 0: unknown, or too many to tell apart */
 	double seconds_read;
 };
 
@@ -82,6 +94,59 @@ static int open_sequence(struct reconstructed *r, const struct reconstruct *c)
 	return EXIT_OK;
 }
 
+static double magnitude(const struct kspace *k, int x, int y)
+{
+	bool inside = x >= 0 && x < k->nx && y >= 0 && y < k->ny;
+	const float *v = k->data + 2 * ((size_t)y * (size_t)k->nx + (size_t)x);
+	return inside ? hypot((double)v[0], (double)v[1]) : 0;
+}
+
+static void find_echo(struct echo *e, const struct kspace *k)
+{
+	for (int y = e->place[1] - REACH; y <= e->place[1] + REACH; y++)
+		for (int x = e->place[0] - REACH; x <= e->place[0] + REACH; x++) {
+			double m = magnitude(k, x + k->nx / 2, y + k->ny / 2);
+			if (m > e->height) {
+				e->height = m;
+				e->found[0] = x;
+				e->found[1] = y;
+			}
+		}
+}
+
+/* Where the sequence puts its echoes, and where the strongest cells near these places are. */
+static precess_status find_echoes(struct reconstructed *r)
+{
+	const struct program *p = r->compiled.program;
+	struct pathway *list;
+	double most = 0;
+	size_t n;
+	precess_status st = pathways_find(&list, &n, r->draw, 0, 0, 1, 1, 0.01);
+	if (st)
+		return st;
+	for (size_t i = 0; i < n && list[i].amplitude >= STRONG * list[0].amplitude; i++) {
+		struct echo e = { .time = list[i].time };
+		for (int a = 0; a < 2; a++)
+			e.place[a] = (int)lround(list[i].k[a] * p->fov[a]);
+		int k = 0;
+		while (k < r->n_echo && memcmp(r->echo[k].place, e.place, sizeof e.place))
+			k++;
+		if (k < r->n_echo)
+			continue;
+		if (k == MOST_ECHOES) {
+			r->n_echo = 0;
+			break;
+		}
+		find_echo(&e, r->result->kspace);
+		most = fmax(most, e.height);
+		r->echo[r->n_echo++] = e;
+	}
+	for (int i = 0; i < r->n_echo; i++)
+		r->echo[i].height /= most > 0 ? most : 1;
+	free(list);
+	return PRECESS_OK;
+}
+
 /* ------------------------------------------------------------------ work */
 static void describe(struct text *t, const struct reconstructed *r, const struct recon_options *o)
 {
@@ -119,6 +184,8 @@ static precess_status work(struct reconstructed *r, struct reconstruct *c, const
 		c->recon.phase = RECON_PHASE_none;
 	TRY(recon_run(&r->result, r->scan, &c->recon));
 	describe(&r->steps, r, &c->recon);
+	if (r->draw)
+		st = find_echoes(r);
 out:
 	text_free(&name);
 	return st;
@@ -214,6 +281,10 @@ static void print_report(const struct reconstructed *r, const struct reconstruct
 		       p->mask.spacing, c->recon.kernel[0], c->recon.kernel[1], p->grappa.unknowns,
 		       p->grappa.equations, c->recon.lambda, p->grappa.residual);
 	printf("combine   %s\n", recon_combine_name(c->recon.combine));
+	for (int i = 0; i < r->n_echo; i++)
+		printf("echo      %.4g ms at (%d, %d) cells, expected at (%d, %d); height %.3g\n",
+		       r->echo[i].time * 1e3, r->echo[i].found[0], r->echo[i].found[1],
+		       r->echo[i].place[0], r->echo[i].place[1], r->echo[i].height);
 	printf("time      %.4g ms (phase %.4g, lines %.4g, coils %.4g), %d thread%s; read in %.4g ms\n",
 	       p->seconds * 1e3, p->seconds_phase * 1e3, p->seconds_grappa * 1e3,
 	       p->seconds_combine * 1e3, p->threads, p->threads == 1 ? "" : "s", r->seconds_read * 1e3);
@@ -221,6 +292,18 @@ static void print_report(const struct reconstructed *r, const struct reconstruct
 		printf("wrote     %s\n", c->output);
 	if (c->png)
 		printf("wrote     %s.png\n", c->png);
+}
+
+static json_t *json_echoes(const struct reconstructed *r)
+{
+	json_t *list = json_array();
+	for (int i = 0; i < r->n_echo; i++) {
+		const struct echo *e = &r->echo[i];
+		json_array_append_new(list, json_pack("{s:f, s:[i,i], s:[i,i], s:f}", "time", e->time,
+						      "found", e->found[0], e->found[1], "expected",
+						      e->place[0], e->place[1], "height", e->height));
+	}
+	return list;
 }
 
 static json_t *json_report(const struct reconstructed *r, const struct reconstruct *c)
@@ -252,6 +335,7 @@ static json_t *json_report(const struct reconstructed *r, const struct reconstru
 		json_object_set_new(j, "sequence", json_string(r->compiled.program->name));
 		json_object_set_new(j, "parameters",
 				    json_parameters(r->compiled.program, r->draw->param));
+		json_object_set_new(j, "echoes", json_echoes(r));
 	}
 	json_object_set_new(j, "output", c->output ? json_string(c->output) : json_null());
 	if (c->png)
