@@ -1,14 +1,11 @@
-/* Results as HDF5 (layout: io.h). The file is built in memory and written in one piece: the library
- * cannot always close a file whose disk is full, and nobody must see half a result. */
-#include "runtime/io/io.h"
+/* Results as HDF5 (layout: io.h). */
+#include "runtime/io/internal.h"
 
-#include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	GROWTH = 1 << 20, /* bytes by which the memory image grows */
 	GZIP = 4,         /* beyond this level maps shrink no further */
 	CHUNK_SIDE = 512,
 	CHUNK_LENGTH = 65536
@@ -326,49 +323,21 @@ static void put_maps(struct writer *w, const struct maps *m)
 }
 
 /* ------------------------------------------------------------------ the file */
-static precess_status write_image(struct writer *w, const char *path)
-{
-	precess_status st;
-	void *image = NULL;
-	ssize_t n = -1;
-
-	if (!w->failed && H5Fflush(w->file, H5F_SCOPE_GLOBAL) >= 0)
-		n = H5Fget_file_image(w->file, NULL, 0);
-	if (n > 0)
-		image = malloc((size_t)n);
-	if (!image || H5Fget_file_image(w->file, image, (size_t)n) != n)
-		st = precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed, or out of memory",
-				  path);
-	else
-		st = file_write(path, image, (size_t)n);
-	free(image);
-	return st;
-}
-
 precess_status io_write_result(const char *path, const struct io_result *r)
 {
-	struct writer w = { .file = -1 };
+	struct writer w = { .file = hdf5_create() };
 	precess_status st;
-	hid_t access;
 
-	H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are told once, by us */
-	access = check(&w, H5Pcreate(H5P_FILE_ACCESS));
-	H5Pset_fapl_core(access, GROWTH, 0);
-	/* not under the file's own name: the library would read what is there before it begins
-	 * anew */
-	w.file = check(&w,
-		       H5Fcreate("precess result in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access));
-	H5Pclose(access);
 	if (w.file < 0)
 		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
 	put_attributes(&w, r);
 	put_kspace(&w, r);
 	put_coils(&w, r);
 	st = r->result ? put_signal(&w, r) : PRECESS_OK;
-	if (!st) {
-		put_maps(&w, r->maps);
-		st = write_image(&w, path);
+	if (st) {
+		H5Fclose(w.file);
+		return st;
 	}
-	H5Fclose(w.file);
-	return st;
+	put_maps(&w, r->maps);
+	return hdf5_write(path, w.file, w.failed);
 }
