@@ -30,7 +30,7 @@ static const struct rule {
 	  "runtime/cpu " },
 	{ "runtime/io", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/data", " runtime/base runtime/program runtime/object runtime/sim " },
-	{ "runtime/recon", " runtime/base runtime/program runtime/object runtime/sim " },
+	{ "runtime/recon", " runtime/base runtime/program runtime/object runtime/sim runtime/io " },
 	{ "runtime/plot", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/nn", " runtime/base runtime/program " },
 	{ "runtime/train", " runtime/base runtime/program runtime/nn " },

@@ -21,6 +21,7 @@ struct reconstruct {
 	struct recon_options recon;
 	struct recon_names names;
 	const char *sequence, *phase, *kernel, *combine, *output, *png;
+	int slice, repetition; /* -1: not named */
 	bool coils, json;
 };
 
@@ -151,6 +152,8 @@ static precess_status find_echoes(struct reconstructed *r)
 static void describe(struct text *t, const struct reconstructed *r, const struct recon_options *o)
 {
 	const struct recon_result *p = r->result;
+	if (p->whitened)
+		text_printf(t, "whitened, ");
 	if (p->phase.lines)
 		text_printf(t, "even/odd phase by %s, ", recon_phase_name(p->phase_model));
 	if (p->grappa.lines)
@@ -191,9 +194,13 @@ out:
 	return st;
 }
 
+/* Without directions of its own the slice lies in our axes, around their origin. */
 static precess_status write_nifti(const struct reconstructed *r, const char *path)
 {
 	const struct kspace *k = r->result->kspace;
+	const struct recon_scan *s = r->scan;
+	const double *x = s->direction[0];
+	bool placed = x[0] != 0 || x[1] != 0 || x[2] != 0;
 	if (!(r->fov[0] > 0))
 		return precess_fail(PRECESS_EINVAL,
 				    "%s does not say its field of view, which NIfTI needs: give it the "
@@ -201,16 +208,23 @@ static precess_status write_nifti(const struct reconstructed *r, const char *pat
 				    "--sequence",
 				    r->scan->source);
 	double d[2] = { r->fov[0] / k->nx, r->fov[1] / k->ny };
-	const struct io_volume v = {
+	struct io_volume v = {
 		.nx = k->nx,
 		.ny = k->ny,
 		.nz = 1,
-		.voxel = { d[0], d[1], d[0] }, /* raw data do not tell the slice's thickness */
-		.origin = { -0.5 * (k->nx - 1) * d[0], -0.5 * (k->ny - 1) * d[1], 0 },
+		.voxel = { d[0], d[1], s->thickness > 0 ? s->thickness : d[0] },
 		.is_complex = true,
 		.value = r->result->image,
 		.description = r->steps.data,
 	};
+	const double along[2] = { 0.5 * (k->nx - 1) * d[0], 0.5 * (k->ny - 1) * d[1] };
+	for (int i = 0; i < 3; i++) {
+		for (int a = 0; a < 3; a++)
+			v.axes[i][a] = s->direction[a][i];
+		for (int a = 0; a < 2; a++)
+			v.origin[i] -= along[a] * (placed ? s->direction[a][i] : i == a);
+		v.origin[i] += s->position[i];
+	}
 	return io_write_nifti(path, &v);
 }
 
@@ -268,6 +282,8 @@ static void print_report(const struct reconstructed *r, const struct reconstruct
 		print_parameters(r);
 	printf("raw       %s: %d coil%s, %d of %d lines, %d samples\n", s->source, s->coils,
 	       s->coils == 1 ? "" : "s", p->mask.n, s->lines, s->samples);
+	if (p->whitened)
+		printf("noise     independent and equal in all coils by %d samples\n", s->noise_samples);
 	if (p->phase.lines)
 		printf("phase     %s: %.4g rad, %.4g rad/pixel (echo shifted by %.3g samples); %.2g rad "
 		       "off the line\n",
@@ -324,6 +340,7 @@ static json_t *json_report(const struct reconstructed *r, const struct reconstru
 				      "lines", p->grappa.lines, "weights", p->grappa.unknowns,
 				      "equations", p->grappa.equations, "residual",
 				      p->grappa.residual));
+	json_object_set_new(j, "whitened", json_boolean(p->whitened));
 	json_object_set_new(j, "combine", json_string(recon_combine_name(c->recon.combine)));
 	json_object_set_new(j, "threads", json_integer(p->threads));
 	json_object_set_new(j, "seconds", json_real(p->seconds));
@@ -383,7 +400,7 @@ out:
 
 int cmd_reconstruct(int argc, char **argv)
 {
-	struct reconstruct c = { .recon = RECON_DEFAULTS };
+	struct reconstruct c = { .recon = RECON_DEFAULTS, .slice = -1, .repetition = -1 };
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--sequence", NULL, OPTION_TEXT, &c.sequence, 0, 0, "FILE.seq that was played: the result gets its name and parameters" },
@@ -397,6 +414,8 @@ int cmd_reconstruct(int argc, char **argv)
 		{ "--kspace", NULL, OPTION_TEXT, &c.names.kspace, 0, 0, "dataset of the lines (kspace or raw/kspace)" },
 		{ "--calibration", NULL, OPTION_TEXT, &c.names.calibration, 0, 0, "dataset of calibration lines (calibration or acs)" },
 		{ "--navigator", NULL, OPTION_TEXT, &c.names.navigator, 0, 0, "dataset of lines without phase encoding (navigator)" },
+		{ "--slice", NULL, OPTION_INT, &c.slice, 0, 65535, "of an ISMRMRD file with several" },
+		{ "--repetition", NULL, OPTION_INT, &c.repetition, 0, 65535, "of an ISMRMRD file with several" },
 		{ "--threads", NULL, OPTION_INT, &c.recon.threads, 1, 1024, "threads (default: all)" },
 		{ "--coils", NULL, OPTION_FLAG, &c.coils, 0, 0, "also write k-space and sensitivity of every coil" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "result, HDF5 as of simulate, or NIfTI by its name" },
@@ -413,6 +432,8 @@ int cmd_reconstruct(int argc, char **argv)
 	c.compile.json = c.json;
 	if ((rc = set_choices(&c)) != 0)
 		return rc;
+	c.names.slice = c.slice >= 0 ? &c.slice : NULL;
+	c.names.repetition = c.repetition >= 0 ? &c.repetition : NULL;
 	interrupt_watch();
 	return reconstruct(&c, files.item[0]);
 }

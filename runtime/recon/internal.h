@@ -17,6 +17,8 @@ static inline void recon_put(float *v, size_t i, double complex z)
 	v[2 * i + 1] = (float)cimag(z);
 }
 
+enum { RECON_SIDE_LIMIT = 16384 }; /* samples and lines */
+
 /* Pixel i of n from the middle of the field of view, in pixels. */
 static inline double recon_place(int i, int n)
 {

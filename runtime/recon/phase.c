@@ -183,54 +183,80 @@ out:
 }
 
 /* ------------------------------------------------------------------ correction */
-precess_status recon_phase_correct(struct recon_phase_fit *fit, struct recon_scan *s,
-				   enum recon_phase model)
+static int count_backward(const signed char *polarity, int rows)
 {
-	size_t n = (size_t)s->samples, row, at, i;
-	float *line = NULL, *image = NULL;
-	double complex *turn = NULL;
-	precess_status st;
-	int c, y, lines = 0, l;
+	int n = 0, y;
 
-	*fit = (struct recon_phase_fit){ 0 };
-	for (y = 0; y < s->lines; y++)
-		lines += s->polarity[y] < 0;
-	if (model == RECON_PHASE_none || !lines)
+	for (y = 0; polarity && y < rows; y++)
+		n += polarity[y] < 0;
+	return n;
+}
+
+/* Copies the backward rows of [coils][rows] out of `all`, or back into it. */
+static void move_backward(float *part, float *all, const signed char *polarity, int coils, int rows,
+			  size_t n, bool back)
+{
+	int c, y;
+
+	for (c = 0; c < coils; c++)
+		for (y = 0; y < rows; y++) {
+			float *row = all + 2 * n * ((size_t)c * (size_t)rows + (size_t)y);
+
+			if (polarity[y] >= 0)
+				continue;
+			memcpy(back ? row : part, back ? part : row, 2 * n * sizeof *row);
+			part += 2 * n;
+		}
+}
+
+/* Multiplies the backward rows by turn [coils][samples] along x. */
+static precess_status turn_rows(float *all, const signed char *polarity, int rows,
+				const struct recon_scan *s, const double complex *turn)
+{
+	size_t n = (size_t)s->samples, at, i;
+	int lines = count_backward(polarity, rows), c, l;
+	float *part, *image = NULL;
+	precess_status st;
+
+	if (!lines)
 		return PRECESS_OK;
-	if ((st = check(s)) != 0)
-		return st;
-	TRY(estimate(&turn, fit, s, model));
-	fit->lines = lines;
-	line = malloc(2 * (size_t)s->coils * (size_t)lines * n * sizeof *line);
-	if (!line) {
-		st = precess_fail(PRECESS_ENOMEM, "out of memory for %d lines", lines);
-		goto out;
-	}
-	for (c = 0, l = 0; c < s->coils; c++)
-		for (y = 0; y < s->lines; y++)
-			if (s->polarity[y] < 0) {
-				row = (size_t)c * (size_t)s->lines + (size_t)y;
-				memcpy(line + 2 * n * (size_t)l++, s->kspace + 2 * n * row,
-				       2 * n * sizeof *line);
-			}
-	TRY(recon_rows_to_image(&image, line, s->coils * lines, s->samples));
+	part = malloc(2 * (size_t)s->coils * (size_t)lines * n * sizeof *part);
+	if (!part)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for %d lines", lines);
+	move_backward(part, all, polarity, s->coils, rows, n, false);
+	TRY(recon_rows_to_image(&image, part, s->coils * lines, s->samples));
 	for (c = 0; c < s->coils; c++)
 		for (l = 0; l < lines; l++)
 			for (i = 0; i < n; i++) {
 				at = ((size_t)c * (size_t)lines + (size_t)l) * n + i;
 				recon_put(image, at, recon_get(image, at) * turn[(size_t)c * n + i]);
 			}
-	TRY(recon_rows_to_kspace(line, image, s->coils * lines, s->samples));
-	for (c = 0, l = 0; c < s->coils; c++)
-		for (y = 0; y < s->lines; y++)
-			if (s->polarity[y] < 0) {
-				row = (size_t)c * (size_t)s->lines + (size_t)y;
-				memcpy(s->kspace + 2 * n * row, line + 2 * n * (size_t)l++,
-				       2 * n * sizeof *line);
-			}
+	TRY(recon_rows_to_kspace(part, image, s->coils * lines, s->samples));
+	move_backward(part, all, polarity, s->coils, rows, n, true);
+out:
+	free(image);
+	free(part);
+	return st;
+}
+
+precess_status recon_phase_correct(struct recon_phase_fit *fit, struct recon_scan *s,
+				   enum recon_phase model)
+{
+	int lines = count_backward(s->polarity, s->lines);
+	double complex *turn = NULL;
+	precess_status st;
+
+	*fit = (struct recon_phase_fit){ 0 };
+	if (model == RECON_PHASE_none || !lines)
+		return PRECESS_OK;
+	if ((st = check(s)) != 0)
+		return st;
+	TRY(estimate(&turn, fit, s, model));
+	fit->lines = lines;
+	TRY(turn_rows(s->kspace, s->polarity, s->lines, s, turn));
+	if (s->cal)
+		st = turn_rows(s->cal, s->cal_polarity, s->cal_lines, s, turn);
 out:
 	free(turn);
-	free(image);
-	free(line);
 	return st;
 }

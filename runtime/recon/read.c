@@ -1,6 +1,7 @@
-/* Raw data of one slice from HDF5. The layout stands in docs/reconstruct.md: complex datasets
+/* Raw data of one slice from HDF5: ISMRMRD (mrd.c), or a layout of our own. The layout stands in docs/reconstruct.md: complex datasets
  * [coils][lines][samples] named kspace, calibration (or acs) and navigator, at the root or in a group
  * raw, and a few attributes of the root. Everything is checked before it is believed. */
+#include "runtime/io/io.h"
 #include "runtime/recon/internal.h"
 
 #include <hdf5.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 
 enum {
-	SIDE_LIMIT = 16384,
 	COILS_LIMIT = 256,
 	VALUES_LIMIT = 1 << 27 /* complex numbers of a dataset: 1 GB */
 };
@@ -19,7 +19,8 @@ enum {
 struct file {
 	const char *path;
 	hid_t id;
-	bool raw; /* datasets are in /raw */
+	bool raw;     /* datasets are in /raw */
+	bool ismrmrd; /* a group dataset with a header xml */
 };
 
 static bool has(const struct file *f, const char *name)
@@ -93,7 +94,8 @@ static precess_status open_file(struct file *f, const struct recon_names *names)
 				    "being written; copy or make it again",
 				    f->path);
 	f->raw = has(f, "raw") && has(f, "raw/kspace");
-	if (!names->kspace && !f->raw && !has(f, "kspace"))
+	f->ismrmrd = !names->kspace && has(f, "dataset") && has(f, "dataset/xml");
+	if (!names->kspace && !f->raw && !f->ismrmrd && !has(f, "kspace"))
 		return absent(f, "kspace", "--kspace");
 	return PRECESS_OK;
 }
@@ -155,13 +157,13 @@ static precess_status check_shape(int dim[3], const struct file *f, const char *
 				    "[coils][lines][samples], or 2 for a single coil",
 				    f->path, name, rank);
 	}
-	if (!d[0] || !d[1] || !d[2] || d[0] > COILS_LIMIT || d[1] > SIDE_LIMIT || d[2] > SIDE_LIMIT ||
+	if (!d[0] || !d[1] || !d[2] || d[0] > COILS_LIMIT || d[1] > RECON_SIDE_LIMIT || d[2] > RECON_SIDE_LIMIT ||
 	    d[0] * d[1] * d[2] > VALUES_LIMIT)
 		return precess_fail(PRECESS_EINVAL,
 				    "%s: dataset %s is %llu coils x %llu lines x %llu samples; 1..%d "
 				    "coils, 1..%d lines and samples, and %d values in all can be read",
 				    f->path, name, (unsigned long long)d[0], (unsigned long long)d[1],
-				    (unsigned long long)d[2], COILS_LIMIT, SIDE_LIMIT, VALUES_LIMIT);
+				    (unsigned long long)d[2], COILS_LIMIT, RECON_SIDE_LIMIT, VALUES_LIMIT);
 	for (i = 0; i < 3; i++)
 		dim[i] = (int)d[i];
 	return PRECESS_OK;
@@ -279,7 +281,7 @@ static precess_status matrix_lines(int *out, int *first, const struct file *f, c
 		n = v[1];
 	else if (attribute(v, 1, f, "matrix_phase"))
 		n = v[0];
-	if (!(n >= dim[1] && n <= SIDE_LIMIT && n == floor(n)))
+	if (!(n >= dim[1] && n <= RECON_SIDE_LIMIT && n == floor(n)))
 		return precess_fail(PRECESS_EINVAL,
 				    "%s: the matrix has %g lines, but %d are stored; correct the "
 				    "attribute matrix [x, y] or matrix_phase",
@@ -356,6 +358,20 @@ static precess_status read_extras(struct recon_scan *s, const struct file *f,
 		TRY(read_complex(&s->cal, dim, f, name));
 		TRY(check_same(s, f, name, dim));
 		s->cal_lines = dim[1];
+		snprintf(name, sizeof name, "%scalibration_polarity", f->raw ? "raw/" : "");
+		if (has(f, name)) {
+			s->cal_polarity = calloc((size_t)dim[1], 1);
+			if (!s->cal_polarity)
+				return precess_fail(PRECESS_ENOMEM, "out of memory for %s", f->path);
+			TRY(read_polarity(s->cal_polarity, f, "calibration_polarity", dim[1], NULL));
+		}
+	}
+	TRY(find(name, f, NULL, "noise", ""));
+	if (*name) {
+		TRY(read_complex(&s->noise, dim, f, name));
+		if (dim[0] != s->coils)
+			return check_same(s, f, name, dim);
+		s->noise_samples = dim[1] * dim[2];
 	}
 	TRY(find(name, f, names->navigator, "navigator", "--navigator"));
 	if (*name) {
@@ -383,32 +399,49 @@ static void read_sizes(struct recon_scan *s, const struct file *f)
 	}
 	if (!(s->fov[0] > 0 && s->fov[0] < 10 && s->fov[1] > 0 && s->fov[1] < 10))
 		s->fov[0] = s->fov[1] = 0;
-	if (attribute(v, 1, f, "acceleration") && v[0] >= 1 && v[0] <= SIDE_LIMIT)
+	if (attribute(v, 1, f, "acceleration") && v[0] >= 1 && v[0] <= RECON_SIDE_LIMIT)
 		s->acceleration = (int)v[0];
+}
+
+static precess_status read_ours(struct recon_scan **out, const struct file *f,
+				const struct recon_names *names)
+{
+	struct recon_scan *s = calloc(1, sizeof *s);
+	char name[128];
+	precess_status st;
+
+	if (!s || !(s->source = strdup(f->path))) {
+		st = precess_fail(PRECESS_ENOMEM, "out of memory");
+		goto out;
+	}
+	TRY(find(name, f, names->kspace, "kspace", "--kspace"));
+	TRY(read_kspace(s, f, name));
+	TRY(read_extras(s, f, names));
+	read_sizes(s, f);
+	*out = s;
+	s = NULL;
+out:
+	recon_scan_free(s);
+	return st;
 }
 
 precess_status recon_read(struct recon_scan **out, const char *path, const struct recon_names *names)
 {
 	struct file f = { .path = path, .id = -1 };
-	struct recon_scan *s = calloc(1, sizeof *s);
-	char name[128];
+	struct io_raw *raw = NULL;
 	precess_status st;
 
-	if (!s || !(s->source = strdup(path))) {
-		st = precess_fail(PRECESS_ENOMEM, "out of memory");
-		goto out;
-	}
 	TRY(open_file(&f, names));
-	TRY(find(name, &f, names->kspace, "kspace", "--kspace"));
-	TRY(read_kspace(s, &f, name));
-	TRY(read_extras(s, &f, names));
-	read_sizes(s, &f);
-	*out = s;
-	s = NULL;
+	if (f.ismrmrd) {
+		TRY(io_read_raw(&raw, path));
+		st = recon_scan_of_raw(out, raw, path, names);
+	} else {
+		st = read_ours(out, &f, names);
+	}
 out:
 	if (f.id >= 0)
 		H5Fclose(f.id);
-	recon_scan_free(s);
+	io_raw_free(raw);
 	return st;
 }
 
@@ -420,6 +453,8 @@ void recon_scan_free(struct recon_scan *s)
 	free(s->kspace);
 	free(s->polarity);
 	free(s->cal);
+	free(s->cal_polarity);
+	free(s->noise);
 	free(s->nav);
 	free(s->nav_polarity);
 	free(s);

@@ -21,18 +21,30 @@ struct recon_scan {
 	signed char *polarity;        /* [lines]: +1 read forward, -1 backward, 0 not read */
 	int cal_lines;                /* calibration: neighbouring lines around ky = 0 ... */
 	float *cal;                   /* ... [coils][cal_lines][samples]; NULL: none of their own */
+	signed char *cal_polarity;    /* [cal_lines]: +1 or -1; NULL: all read alike, or corrected */
 	int nav_lines;                /* navigators: lines without phase encoding ... */
 	float *nav;                   /* ... [coils][nav_lines][samples]; NULL: none */
 	signed char *nav_polarity;    /* [nav_lines]: +1 or -1 */
-	double fov[2];                /* x, y in m; 0: the file does not say */
+	int noise_samples;
+	float *noise;                 /* [coils][noise_samples], read without a signal; NULL: none */
+	double fov[2];                /* x, y in m; 0: the file does not say, also below */
+	double thickness;             /* of the slice, m */
+	double position[3];           /* of the slice's centre, m */
+	double direction[3][3];       /* of the samples, the lines and the slice, unit vectors */
 	int acceleration;             /* as the file declares it; 0: it does not */
 };
-/* Datasets to read instead of those the file is searched for; each may be NULL. */
+/* Datasets to read instead of those the file is searched for, and which image of an ISMRMRD file; each
+ * may be NULL. */
 struct recon_names {
 	const char *kspace, *calibration, *navigator;
+	const int *slice, *repetition;
 };
-/* Raw data of one slice in HDF5; the layout stands in docs/reconstruct.md. */
+struct io_raw;
+/* Raw data of one slice in HDF5, in the layout of docs/reconstruct.md or as ISMRMRD. */
 precess_status recon_read(struct recon_scan **out, const char *path, const struct recon_names *names);
+/* The same from ISMRMRD readouts in memory; `path` is for messages. */
+precess_status recon_scan_of_raw(struct recon_scan **out, const struct io_raw *raw, const char *path,
+				 const struct recon_names *names);
 void recon_scan_free(struct recon_scan *s);
 
 /* ------------------------------------------------------------------ reconstruction */
@@ -74,6 +86,10 @@ struct recon_mask {
 /* PRECESS_EINVAL when the lines lie otherwise, or not as `acceleration` (0: any) says. */
 precess_status recon_mask_find(struct recon_mask *m, const struct recon_scan *s, int acceleration);
 
+/* Mixes the coils so that their noise becomes independent and equal, keeping its mean energy; nothing
+ * when the scan has no noise readouts. */
+precess_status recon_whiten(struct recon_scan *s);
+
 /* A line read backward is, at pixel x from the middle, the line read forward times
  * exp(-i (constant + slope x)). Mean over the coils, weighted by their energy. */
 struct recon_phase_fit {
@@ -81,7 +97,8 @@ struct recon_phase_fit {
 	double residual;        /* rms of what the straight line leaves, rad, weighted by energy */
 	int lines;              /* that were turned */
 };
-/* Estimates the phase from the scan's navigators and takes it out of its lines read backward. */
+/* Estimates the phase from the scan's navigators and takes it out of its lines read backward, calibration
+ * included. */
 precess_status recon_phase_correct(struct recon_phase_fit *fit, struct recon_scan *s,
 				   enum recon_phase model);
 
@@ -110,6 +127,7 @@ struct recon_result {
 	struct recon_phase_fit phase;
 	struct recon_grappa_fit grappa;
 	enum recon_phase phase_model;
+	bool whitened;
 	int threads;
 	double seconds, seconds_phase, seconds_grappa, seconds_combine;
 };

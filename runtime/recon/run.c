@@ -71,6 +71,8 @@ precess_status recon_run(struct recon_result **out, struct recon_scan *s,
 				    .phase_model = o->phase };
 	TRY(check_options(o));
 	TRY(recon_mask_find(&r->mask, s, o->acceleration));
+	TRY(recon_whiten(s));
+	r->whitened = s->noise != NULL;
 	TRY(recon_phase_correct(&r->phase, s, o->phase));
 	r->seconds_phase = clock_seconds() - mark;
 	mark += r->seconds_phase;

@@ -172,6 +172,27 @@ static void two_lines_take_the_drift(void **state)
 	recon_scan_free(truth);
 }
 
+/* Calibration lines that were read to and fro are turned with the others. */
+static void calibration_is_turned(void **state)
+{
+	struct recon_scan *truth, *s = plant(&truth, 2, 0.4, 0.1, 0, 0);
+	struct recon_phase_fit fit;
+
+	(void)state;
+	s->cal_polarity = calloc(CAL, 1);
+	for (int c = 0; c < 2; c++) {
+		memcpy(s->cal + 2 * c * CAL * SAMPLES, s->kspace + 2 * (c * LINES + 20) * SAMPLES,
+		       2 * CAL * SAMPLES * sizeof(float));
+		memcpy(truth->cal + 2 * c * CAL * SAMPLES,
+		       truth->kspace + 2 * (c * LINES + 20) * SAMPLES, 2 * CAL * SAMPLES * sizeof(float));
+	}
+	memcpy(s->cal_polarity, s->polarity + 20, CAL);
+	assert_int_equal(recon_phase_correct(&fit, s, RECON_PHASE_line), 0);
+	assert_true(difference(s->cal, truth->cal, 2 * CAL * SAMPLES) < 1e-3);
+	recon_scan_free(s);
+	recon_scan_free(truth);
+}
+
 static void phase_refusals(void **state)
 {
 	struct recon_scan *truth, *s = plant(&truth, 2, 0.4, 0.1, 0, 0);
@@ -191,6 +212,46 @@ static void phase_refusals(void **state)
 	assert_int_equal(recon_phase_correct(&fit, s, RECON_PHASE_none), 0);
 	recon_scan_free(s);
 	recon_scan_free(truth);
+}
+
+/* ------------------------------------------------------------------ noise */
+static void noise_becomes_white(void **state)
+{
+	enum { COILS = 3, SIZE = 4000 };
+	struct recon_scan *s = scan_make(COILS);
+	double complex mixed[COILS], r;
+	double before = 0, after = 0;
+
+	(void)state;
+	s->noise_samples = SIZE;
+	s->noise = calloc(COILS * SIZE, 2 * sizeof *s->noise);
+	for (int i = 0; i < SIZE; i++) {
+		for (int c = 0; c < COILS; c++)
+			mixed[c] = noise();
+		mixed[1] = 2 * mixed[1] + I * mixed[0];
+		mixed[2] += 0.5 * mixed[1];
+		for (int c = 0; c < COILS; c++) {
+			put(s->noise, (size_t)(c * SIZE + i), mixed[c]);
+			if (i < LINES * SAMPLES) /* k-space is the same noise, to see it */
+				put(s->kspace, (size_t)(c * LINES * SAMPLES + i), mixed[c]);
+			before += i < LINES * SAMPLES ? pow(cabs(mixed[c]), 2) : 0;
+		}
+	}
+	assert_int_equal(recon_whiten(s), 0);
+	for (int a = 0; a < COILS; a++)
+		for (int b = 0; b <= a; b++) {
+			r = 0;
+			for (int i = 0; i < LINES * SAMPLES; i++)
+				r += get(s->kspace, (size_t)(a * LINES * SAMPLES + i)) *
+				     conj(get(s->kspace, (size_t)(b * LINES * SAMPLES + i)));
+			after += a == b ? creal(r) : 0;
+			r /= before / COILS;
+			assert_true(cabs(r - (a == b)) < 0.06); /* 3 / sqrt(3072), of each */
+		}
+	assert_true(fabs(after / before - 1) < 0.05);
+	memcpy(s->noise, s->noise + 2 * SIZE, 2 * SIZE * sizeof *s->noise);
+	says(recon_whiten(s), "do not tell the noise of 3 coils apart");
+	recon_scan_free(s);
 }
 
 /* ------------------------------------------------------------------ missing lines */
@@ -417,7 +478,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(phase_is_found),
 		cmocka_unit_test(two_lines_take_the_drift),
+		cmocka_unit_test(calibration_is_turned),
 		cmocka_unit_test(phase_refusals),
+		cmocka_unit_test(noise_becomes_white),
 		cmocka_unit_test(grappa_is_exact),
 		cmocka_unit_test(grappa_from_the_centre),
 		cmocka_unit_test(grappa_refusals),
