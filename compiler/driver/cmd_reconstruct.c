@@ -38,6 +38,23 @@ struct reconstructed {
 };
 
 /* ------------------------------------------------------------------ options */
+static bool ends(const char *name, const char *ending)
+{
+	size_t n = strlen(name), m = strlen(ending);
+	return n > m && !strcmp(name + n - m, ending);
+}
+
+static bool is_nifti(const char *name)
+{
+	return ends(name, ".nii") || ends(name, ".nii.gz");
+}
+
+static bool is_hdf5(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	return ends(name, ".h5") || !strchr(slash ? slash : name, '.');
+}
+
 static int set_choices(struct reconstruct *c)
 {
 	char rest;
@@ -55,13 +72,9 @@ static int set_choices(struct reconstruct *c)
 			return argument_error("--combine is walsh or rss; not '%s'", c->combine);
 		c->recon.combine = (enum recon_combine)found;
 	}
+	if (c->output && !is_hdf5(c->output) && !is_nifti(c->output))
+		return argument_error("-o wants a name that ends in .h5, .nii or .nii.gz; found '%s'", c->output);
 	return EXIT_OK;
-}
-
-static bool is_nifti(const char *name)
-{
-	size_t n = strlen(name);
-	return (n > 4 && !strcmp(name + n - 4, ".nii")) || (n > 7 && !strcmp(name + n - 7, ".nii.gz"));
 }
 
 /* ------------------------------------------------------------------ the sequence that was played */

@@ -6,6 +6,19 @@
 
 #include "runtime/io/io.h"
 
+bool has_ending(const char *path, const char *ending);
+
+/* Where the sets of a result stand in an array with one dimension per label. */
+enum { SET_ECHO, SET_REPETITION, SET_SET, SET_SLICE, SET_AVERAGE, SET_LABELS };
+struct sets {
+	int n;
+	int size[SET_LABELS];   /* values of each label */
+	int (*at)[SET_LABELS];  /* of each set */
+};
+precess_status sets_create(struct sets *out, const struct draw *d, const struct sampling *s);
+void sets_free(struct sets *s);
+
+/* --- HDF5 --- */
 /* An HDF5 file in memory; negative on failure. */
 hid_t hdf5_create(void);
 /* Its bytes to `path`, whole or not at all; closes it. `failed`: something could not be built. */
@@ -15,6 +28,7 @@ precess_status hdf5_open(hid_t *out, const char *path);
 /* Is there such a link, and does it lead to something? */
 bool hdf5_has(hid_t at, const char *name);
 
+/* --- ISMRMRD --- */
 /* An acquisition as it stands in the file; the names are the format's. */
 struct ismrmrd_index {
 #define FIELD(name, type, hdf5)

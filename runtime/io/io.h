@@ -1,5 +1,5 @@
-/* Files the runtime writes and reads besides objects: results in HDF5, volumes in NIfTI, pictures in
- * PNG, sample tables. Every writer leaves the whole file or none. */
+/* Files the runtime writes and reads besides objects: results and raw data in the formats of the field,
+ * volumes, pictures, sample tables. Every writer leaves the whole file or none. */
 #ifndef RUNTIME_IO_IO_H
 #define RUNTIME_IO_IO_H
 
@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* A simulation's result. Datasets: /kspace and /image, compound {float32 r, float32 i},
+/* A simulation's result. In HDF5: datasets /kspace and /image, compound {float32 r, float32 i},
  * [lines, samples] ([sets, lines, samples] when there are several sets), present when the sequence
  * is Cartesian; /signal [samples] and /trajectory [samples, 3] (1/m) and /time [samples] (s) always;
  * /maps/M0 ... as used. Attributes of the root: sequence, every parameter by name (SI) , error_bound,
@@ -35,7 +35,14 @@ struct io_result {
 	const char *command;         /* the command line */
 	const struct io_acquired *acquired; /* NULL: not measured */
 };
-precess_status io_write_result(const char *path, const struct io_result *r);
+/* In the format of formats.def that the name's ending chooses; without an ending it is HDF5. The
+ * probe refuses, before the work, a name that could not be written after it. */
+precess_status io_save(const char *path, const struct io_result *r);
+precess_status io_save_probe(const char *path);
+#define FORMAT(ending, name, doc) \
+	precess_status io_write_##name(const char *path, const struct io_result *r);
+#include "runtime/io/formats.def"
+#undef FORMAT
 
 /* An image or a map with its place in space; axes as in docs/physics.md: x to the subject's right, y
  * to the front, z to the head. `axes` turns an oblique volume: its column i is the direction of array
@@ -51,6 +58,8 @@ struct io_volume {
 };
 /* NIfTI-1 by the name, .nii or .nii.gz: float32 or complex64, millimetres, qform and sform alike. */
 precess_status io_write_nifti(const char *path, const struct io_volume *v);
+/* n volumes of this geometry, one behind the other in v->value. */
+precess_status io_write_nifti_series(const char *path, const struct io_volume *v, int n);
 /* NIfTI-1, NIfTI-2 or Analyze of any plain or complex type. Array axes are exchanged and turned so
  * that they run nearest to ours. "FILE.nii:3" is volume 3 of a series, counted from 0. */
 precess_status io_read_nifti(struct io_volume *out, const char *path);
@@ -137,6 +146,8 @@ struct io_raw {
 	int n_parameter;
 	char *xml; /* the header as it was read; NULL before */
 };
+/* The readouts of a simulation, labels where the format wants them (docs/formats.md). */
+precess_status io_raw_create(struct io_raw **out, const struct io_result *r);
 precess_status io_read_raw(struct io_raw **out, const char *path);
 precess_status io_write_raw(const char *path, const struct io_raw *raw);
 void io_raw_free(struct io_raw *raw);

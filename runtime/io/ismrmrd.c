@@ -69,8 +69,8 @@ hid_t ismrmrd_type(void)
 /* ------------------------------------------------------------------ records */
 static void to_patient(float out[3], const double in[3], double scale)
 {
-	out[0] = (float)(-in[0] * scale);
-	out[1] = (float)(-in[1] * scale);
+	out[0] = (float)(0 - in[0] * scale); /* 0 - 0: no negative zero */
+	out[1] = (float)(0 - in[1] * scale);
 	out[2] = (float)(in[2] * scale);
 }
 

@@ -308,8 +308,8 @@ static void put_space(struct text *t, const char *name, const struct io_space *s
 	for (i = 0; i < 3; i++)
 		put_number(t, axis[i], s->matrix[i]);
 	text_printf(t, "</matrixSize>\n<fieldOfView_mm>\n");
-	for (i = 0; i < 3; i++)
-		put_number(t, axis[i], s->fov[i] / metres);
+	for (i = 0; i < 3; i++) /* the format's numbers are of single precision */
+		text_printf(t, "<%s>%.9g</%s>\n", axis[i], s->fov[i] / metres, axis[i]);
 	text_printf(t, "</fieldOfView_mm>\n</%s>\n", name);
 }
 

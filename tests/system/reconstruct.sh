@@ -50,6 +50,12 @@ wants 'at (18, 48) cells, expected at (18, 48)' "$precess" reconstruct image.h5 
 wants 'wrote     image.nii.gz' "$precess" reconstruct image.h5 -o image.nii.gz
 wants 'combine   rss' "$precess" reconstruct $scan --combine rss --threads 1
 [ -s image.png ] && [ -s image.nii.gz ] || fail "picture or volume missing"
+"$precess" simulate "$moled" --set ESP=0.4ms --spins 128 -o ../scan.mrd -q >../message 2>&1 || fail "simulate"
+for form in h5 mrd; do
+	wants '1 coil, 128 of 128 lines, 128 samples' "$precess" reconstruct ../scan.$form --sequence "$moled"
+	grep '^echo' ../message >$form.echoes
+done
+cmp h5.echoes mrd.echoes >../message 2>&1 || fail "HDF5 and ISMRMRD differ"
 rm -f ./*
 
 # --- what is refused ---
@@ -59,6 +65,7 @@ refuse 2 '--set wants a --sequence' $scan --set ESP=0.4ms
 refuse 2 '--kernel wants samples x lines, as in 5x2' $scan --kernel 5
 refuse 2 '--phase is line, coil, pixel or none' $scan --phase linear
 refuse 2 '--combine is walsh or rss' $scan --combine sum
+refuse 2 'ends in .h5, .nii or .nii.gz' $scan -o image.mrd
 refuse 2 'did you mean --lambda?' $scan --lamda 1
 refuse 3 'cannot be read' nowhere.h5
 refuse 3 'is not an HDF5 file' "$moled"
