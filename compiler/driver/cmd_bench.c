@@ -229,6 +229,7 @@ int cmd_bench(int argc, char **argv)
 	struct bench_options o = { .compile.samples = true, .scene.sim.tolerance = 1e-4, .repeats = 5, .reference = 1024, .samples = 2000, .images = 8000 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.compile.set, 0, 0, "NAME=VALUE of a const or a parameter" },
+		OPTION_LIBRARY_PATH(o.compile.library),
 		{ "--object", NULL, OPTION_TEXT, &o.scene.object, 0, 0, "head[:SEED], uniform, or FILE.h5[:SLICE]" },
 		{ "--map", NULL, OPTION_LIST, &o.scene.map, 0, 0, "NAME=VALUE: one value instead of the object's map, as in B1=1" },
 		{ "--spins", NULL, OPTION_INT, &o.scene.spins, 1, 16384, "simulate: spins along x and y (512)" },

@@ -575,7 +575,8 @@ int cmd_compare(int argc, char **argv)
 	rc = learn_model_open(&k.m, files.item[0], NULL, 1, NN_F32, c.threads, c.json);
 	if (rc)
 		return rc;
-	rc = compare(&k);
+	precess_status st = learn_makes_images(k.m.model, files.item[0]);
+	rc = st ? learn_failed(NULL, c.json, st) : compare(&k);
 	comparison_free(&k);
 	return rc;
 }

@@ -265,7 +265,8 @@ int cmd_predict(int argc, char **argv)
 			      c.threads, c.json);
 	if (rc)
 		return rc;
-	rc = predict(&m, &c);
+	precess_status st = learn_makes_images(m.model, files.item[0]);
+	rc = st ? learn_failed(NULL, c.json, st) : predict(&m, &c);
 	learn_model_close(&m);
 	return rc;
 }

@@ -249,6 +249,7 @@ static precess_status write_outputs(const struct reconstructed *r, const struct 
 		.object = r->scan->source,
 		.methods = r->steps.data,
 		.fov = { r->fov[0], r->fov[1] },
+		.thickness = r->scan->thickness,
 		.coils = p->coils,
 		.acceleration = p->mask.spacing,
 		.threads = p->threads,

@@ -20,7 +20,7 @@ extern "C" {
 struct io_acquired {
 	const char *object;  /* the file */
 	const char *methods; /* the steps, in words */
-	double fov[2];       /* m; 0: not known */
+	double fov[2], thickness; /* m; 0: not known */
 	int coils, acceleration, threads;
 	double seconds;
 	const float *kspace, *sensitivity; /* may be NULL */
@@ -43,6 +43,39 @@ precess_status io_save_probe(const char *path);
 	precess_status io_write_##name(const char *path, const struct io_result *r);
 #include "runtime/io/formats.def"
 #undef FORMAT
+
+/* Images of a file: of a result, or of any HDF5 dataset of real or complex numbers. */
+struct io_image {
+	int n_set, nz, ny, nx;
+	float *data;          /* re, im: [set][iz][iy][ix] */
+	double voxel[3];      /* m; 0: not told */
+	double *te;           /* s, per set; NULL: not told */
+	char *program_hash;   /* of the sequence; NULL: not told */
+	size_t n_param;       /* parameters of the sequence, SI */
+	struct io_param {
+		char *name;
+		double value;
+	} *param;
+};
+/* "FILE.h5": its dataset /image, and what the attributes of a result tell. "FILE.h5:/dataset": the
+ * last two dimensions are y and x, others count as sets. */
+precess_status io_read_image(struct io_image **out, const char *spec);
+void io_image_free(struct io_image *m);
+
+/* Maps as HDF5: /maps/NAME, [ny][nx] or [nz][ny][nx], with units, and attributes of the root, so that
+ * what has M0, T1 and T2 can be an object. */
+struct io_map {
+	const char *name, *unit;
+	const float *value; /* NULL: left out */
+};
+struct io_maps {
+	int nx, ny, nz;
+	double voxel[3];      /* m; 0: not known */
+	const struct io_map *map;
+	size_t n_map;
+	const char *method, *command;
+};
+precess_status io_write_maps(const char *path, const struct io_maps *m);
 
 /* An image or a map with its place in space; axes as in docs/physics.md: x to the subject's right, y
  * to the front, z to the head. `axes` turns an oblique volume: its column i is the direction of array
@@ -160,6 +193,14 @@ precess_status io_write_png(const char *path, const float *value, int nx, int ny
 /* Samples of "FILE.h5:/dataset" or a text file of numbers (one or two per line): see elab_reader. */
 precess_status io_read_samples(double **samples, size_t *n, bool *is_complex, const char *path,
 			       const char *dataset);
+/* Datasets that io_read_samples reads. */
+struct io_samples {
+	const char *name;
+	const double *v; /* complex ones interleaved */
+	size_t n;
+	bool is_complex;
+};
+precess_status io_write_samples(const char *path, const struct io_samples *set, size_t n);
 
 #ifdef __cplusplus
 }
