@@ -220,12 +220,14 @@ static precess_status write_nifti(const struct reconstructed *r, const char *pat
 				    "attribute fov = [x, y] in metres, or name the sequence with "
 				    "--sequence",
 				    r->scan->source);
-	double d[2] = { r->fov[0] / k->nx, r->fov[1] / k->ny };
+	double d[2] = { r->fov[0] / k->nx, r->fov[1] / k->ny }, thickness = s->thickness;
+	if (!(thickness > 0) && r->draw)
+		thickness = r->compiled.program->fov[2];
 	struct io_volume v = {
 		.nx = k->nx,
 		.ny = k->ny,
 		.nz = 1,
-		.voxel = { d[0], d[1], s->thickness > 0 ? s->thickness : d[0] },
+		.voxel = { d[0], d[1], thickness > 0 ? thickness : d[0] },
 		.is_complex = true,
 		.value = r->result->image,
 		.description = r->steps.data,
