@@ -28,7 +28,7 @@ struct pattern {
 struct job {
 	const struct recon_options *o;
 	const char *source;
-	int coils, samples, lines;
+	int coils, samples;
 	const float *cal; /* coil c, line l: cal + 2 samples (c stride + l) */
 	size_t stride;
 	int cal_lines;
@@ -273,8 +273,7 @@ static precess_status choose_calibration(struct job *j, const struct recon_scan 
 precess_status recon_grappa(struct recon_grappa_fit *fit, struct recon_scan *s,
 			    const struct recon_mask *m, const struct recon_options *o)
 {
-	struct job j = { .o = o, .source = s->source, .coils = s->coils, .samples = s->samples,
-			 .lines = s->lines };
+	struct job j = { .o = o, .source = s->source, .coils = s->coils, .samples = s->samples };
 	int threads = recon_threads(o->threads), y;
 	const struct pattern *p = NULL;
 	precess_status st;
