@@ -32,9 +32,10 @@ static const struct rule {
 	{ "runtime/data", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/recon", " runtime/base runtime/program runtime/object runtime/sim runtime/io " },
 	{ "runtime/plot", " runtime/base runtime/program runtime/object runtime/sim " },
+	{ "runtime/cudnn", " runtime/base runtime/program " },
+	{ "runtime/nn", " runtime/base runtime/program runtime/cudnn " },
+	{ "runtime/train", " runtime/base runtime/program runtime/cudnn runtime/nn " },
 	{ "runtime/mapping", " runtime/base runtime/program runtime/object runtime/sim " },
-	{ "runtime/nn", " runtime/base runtime/program " },
-	{ "runtime/train", " runtime/base runtime/program runtime/nn " },
 	{ "lang", " runtime/base " },
 	{ "compiler/ir", " runtime/base runtime/program:lists lang " },
 	{ "compiler/library", " runtime/base lang " },
@@ -66,7 +67,8 @@ static const struct rule libraries[] = {
 	{ "cminpack", " runtime/mapping " },
 	{ "dnnl", " runtime/nn " },
 	{ "oneapi/dnnl", " runtime/nn " },
-	{ "cuda", " runtime/cuda " },
+	{ "cuda", " runtime/cuda runtime/cudnn " },
+	{ "cudnn", " runtime/cudnn " },
 	{ "cufft", " runtime/cuda " },
 };
 

@@ -5,7 +5,7 @@
 #include "compiler/driver/learn.h"
 
 struct evaluate_command {
-	const char *object, *precision, *png;
+	const char *object, *precision, *device, *png;
 	struct option_list set;
 	int samples, seed, threads;
 	double smooth_mm, noise, spread; /* noise < 0: the default */
