@@ -15,14 +15,25 @@ extern "C" {
  * /maps/M0 ... as used. Attributes of the root: sequence, every parameter by name (SI) , error_bound,
  * tolerance, methods, spins, device, threads, seconds, object, source_hash, program_hash, version,
  * command. */
+/* What a result made of measured data has besides: attributes of these names, and the datasets
+ * /coils/kspace and /coils/sensitivity [coils, lines, samples] where they are given. */
+struct io_acquired {
+	const char *object;  /* the file */
+	const char *methods; /* the steps, in words */
+	double fov[2], thickness; /* m; 0: not known */
+	int coils, acceleration, threads;
+	double seconds;
+	const float *kspace, *sensitivity; /* may be NULL */
+};
 struct io_result {
-	const struct draw *draw;
+	const struct draw *draw;         /* NULL: an acquisition whose sequence was not given */
 	const struct maps *maps;
-	const struct sim_result *result; /* NULL: predicted, not simulated; then no signal */
+	const struct sim_result *result; /* NULL: not simulated; then no signal */
 	const struct kspace *kspace; /* may be NULL, with image */
 	const float *image;
 	double tolerance;
 	const char *command;         /* the command line */
+	const struct io_acquired *acquired; /* NULL: not measured */
 };
 /* In the format of formats.def that the name's ending chooses; without an ending it is HDF5. The
  * probe refuses, before the work, a name that could not be written after it. */

@@ -53,8 +53,6 @@ struct gridding_key {
 };
 int gridding_set(struct gridding_key *key, int *n_set, const struct program *p, uint32_t r);
 precess_status gridding_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
-/* The k-space of set `set` that kspace_image makes `image` of. */
-precess_status kspace_of_image(struct kspace *k, int set, const float *image);
 /* Moment at the end of each epoch's pulse along the usual trajectory, 1/m: [n_epoch][3], to be
  * freed; NULL without memory. */
 double *grid_trajectory(const struct draw *d);

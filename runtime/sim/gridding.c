@@ -312,10 +312,14 @@ precess_status gridding_sort(struct kspace **out, const struct draw *d, const st
 		goto out;
 	}
 	for (int s = 0; s < n_set; s++) {
+		struct kspace set = *k;
+
+		set.n_set = 1;
+		set.data += 2 * (size_t)s * (size_t)k->ny * (size_t)k->nx;
 		TRY(check_reach(&j, s));
 		find_weights(&j, s);
 		make_image(&j, s, r->signal);
-		TRY(kspace_of_image(k, s, j.image));
+		TRY(kspace_of_image(&set, j.image));
 	}
 	*out = k;
 	k = NULL;

@@ -103,8 +103,11 @@ struct kspace {
 precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
 void kspace_free(struct kspace *k);
 /* image[set][iy][ix] = sum over k of S(k) exp(+i 2 pi k r) at the pixel centres
- * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. */
+ * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. d: the draw
+ * whose matrix it is; NULL for k-space from elsewhere. */
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
+/* The way back: fills k->data from the images of all its sets. */
+precess_status kspace_of_image(struct kspace *k, const float *image);
 /* The middle of k-space of each set: the sample nearest to it, and its time since the middle of the
  * excitation, in s; NAN where a history has none or several. PRECESS_ENOTSUP for sequences that are
  * not Cartesian. */
