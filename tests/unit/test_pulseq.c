@@ -177,7 +177,7 @@ static void round_trip(void **state)
 		struct text out;
 
 		text_init(&out);
-		if (pulseq_write(&out, a, NULL, minor, NULL))
+		if (pulseq_write(&out, a, NULL, minor, 0, NULL))
 			fail_msg("%s", precess_error());
 		b = parse(out.data);
 		assert_int_equal(a->n_block, b->n_block);
