@@ -429,6 +429,7 @@ static precess_status put_node(struct writer *w, uint32_t node)
 		return put_block(w, n.block);
 	indent(&w->body, w->loops.n);
 	text_printf(&w->body, "for %s in 0 ..< %u {\n", loop_name[w->loops.n], n.count);
+	w->loops.name[w->loops.n] = loop_name[w->loops.n];
 	w->loops.count[w->loops.n] = n.count;
 	w->loops.stride[w->loops.n++] = n.stride;
 	for (uint32_t i = 0; i < n.n; i++)
