@@ -14,6 +14,7 @@ int cmd_export(int argc, char **argv)
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter" },
 		{ "--tr", NULL, OPTION_REAL, &tr, 1e-6, 1e4,
 		  "seconds from one reset to the next, which a file cannot hold" },
+		OPTION_LIBRARY_PATH(o.library),
 		{ "--output", "-o", OPTION_TEXT, &path, 0, 0, "the file to write" },
 	};
 	int rc = options_parse("export", argc, argv, table, PRECESS_COUNT(table), &files);

@@ -49,6 +49,8 @@ struct sim_plan {
 	char device[96];       /* "cpu avx512 (AMD EPYC ...)"; the line method may write it */
 };
 
+/* The largest of n complex numbers, by magnitude. */
+double sim_largest(const double *signal, size_t n);
 /* Fills survey and n_live, checks the maps. */
 precess_status sim_survey(struct sim_plan *plan);
 /* Fills `live` if it is not there. */

@@ -77,6 +77,15 @@ static void report_refusals(struct sim_plan *plan)
 			    p->n_readout, refusal[i].why);
 }
 
+static uint32_t count(const struct sim_plan *plan, enum sim_method m)
+{
+	uint32_t n = 0;
+
+	for (uint32_t r = 0; r < plan->draw->program->n_readout; r++)
+		n += plan->method[r] == m;
+	return n;
+}
+
 static precess_status choose_methods(struct sim_plan *plan, enum sim_method method)
 {
 	precess_status st = PRECESS_OK;
@@ -93,7 +102,7 @@ static precess_status choose_methods(struct sim_plan *plan, enum sim_method meth
 					    "%u: %s; use `auto` or `direct`",
 					    sim_method_name(method), r, why);
 	}
-	if (method == SIM_auto || method == SIM_nufft)
+	if (method == SIM_nufft || (method == SIM_auto && count(plan, SIM_direct)))
 		TRY(sim_nufft_choose(plan));
 	if (method == SIM_auto)
 		report_refusals(plan);
@@ -196,25 +205,21 @@ static void erase_plan(struct sim_plan *plan)
 }
 
 /* ------------------------------------------------------------------ running */
-static uint32_t count(const struct sim_plan *plan, enum sim_method m)
+double sim_largest(const double *signal, size_t n)
 {
-	uint32_t n = 0;
+	double most = 0;
 
-	for (uint32_t r = 0; r < plan->draw->program->n_readout; r++)
-		n += plan->method[r] == m;
-	return n;
+	for (size_t i = 0; i < 2 * n; i += 2) {
+		double v = signal[i] * signal[i] + signal[i + 1] * signal[i + 1];
+
+		most = v > most ? v : most;
+	}
+	return sqrt(most);
 }
 
 static double largest(const struct sim_plan *plan)
 {
-	double v = 0;
-
-	for (uint32_t i = 0; i < plan->draw->program->n_sample; i++) {
-		double re = plan->signal[2 * i], im = plan->signal[2 * i + 1];
-
-		v = fmax(v, re * re + im * im);
-	}
-	return sqrt(v);
+	return sim_largest(plan->signal, plan->draw->program->n_sample);
 }
 
 /* The mean of M0: no signal is larger. */
