@@ -134,15 +134,10 @@ static int map_by_network(struct map_command *c, struct map_input *in)
 				 .threads = c->o.threads, .json = c->compile.json };
 	struct mapping_maps *m = NULL;
 	struct io_volume place;
-	char *end;
-	int rc = EXIT_OK;
+	int rc = map_mask(&c->o, in, c->mask);
 
-	o.fraction = strtod(c->mask, &end);
-	if (!strcmp(c->mask, "none"))
-		o.fraction = -1;
-	else if (*end || end == c->mask) /* the network does the rest */
-		rc = map_mask(in->series, c->mask);
-	o.mask = in->series->mask;
+	o.fraction = c->o.threshold;
+	o.mask = c->o.mask;
 	if (!rc && file_output_probe(c->output))
 		rc = world_error(PRECESS_EIO);
 	rc = rc ? rc : map_network(&m, &place, in, &o);
@@ -179,8 +174,7 @@ static int set_options(struct map_command *c)
 	double t2[2] = { 1e-3, 5 };
 	char *end = NULL;
 	int noise = c->noise ? mapping_noise_find(c->noise) : MAPPING_NOISE_none;
-	int method = c->method ? mapping_method_find(c->method)
-			       : c->sequence ? MAPPING_stimulated : MAPPING_mono;
+	int method = c->method ? mapping_method_find(c->method) : MAPPING_mono;
 
 	if (method < 0)
 		return choices("--method", c->method, method_name, MAPPING_METHODS);
@@ -237,10 +231,12 @@ static int run(struct map_command *c)
 		return rc;
 	}
 	if (!rc)
-		rc = map_mask(in.series, c->mask);
+		rc = map_mask(&c->o, &in, c->mask);
 	if (!rc && c->sequence)
 		rc = map_sequence_open(&q, c->sequence, &c->compile, in.first, in.first_name);
 	if (!rc) {
+		if (c->sequence && !c->method)
+			c->chosen = in.series->n_echo > 1 ? MAPPING_stimulated : MAPPING_demodulate;
 		c->o.program = q.compiled.program;
 		c->o.param = q.param;
 		st = map(c, &in);
@@ -259,7 +255,7 @@ int cmd_map(int argc, char **argv)
 				 .o = { .b1_lo = 0.5, .b1_hi = 1 }, .compile.samples = true };
 	struct option_list files = { 0 };
 	const struct option table[] = {
-		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono or stimulated (by the files given)" },
+		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono, stimulated or demodulate (by the files given)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of the sequence (what the images tell)" },
 		{ "--te", NULL, OPTION_TEXT, &c.te, 0, 0, "echo times of all images, as in 35ms,50ms (what the files tell)" },
 		{ "--mask", NULL, OPTION_TEXT, &c.mask, 0, 0, "part of the first echo's magnitude (0.05), none, or FILE.h5[:/dataset] or FILE.nii" },
@@ -267,7 +263,7 @@ int cmd_map(int argc, char **argv)
 		{ "--sigma", NULL, OPTION_REAL, &c.o.sigma, 1e-300, 1e300, "noise of real and imaginary part (rician: from outside the mask)" },
 		{ "--t2", NULL, OPTION_TEXT, &c.t2, 0, 0, "limits of T2 (1ms,5s)" },
 		{ "--b1", NULL, OPTION_TEXT, &c.b1, 0, 0, "limits of B1 for stimulated echoes, or one known value (0.5,1)" },
-		{ "--t1", NULL, OPTION_REAL, &c.o.t1, 1e-6, 1e6, "T1 of the dictionary, s (what the sequence says)" },
+		{ "--t1", NULL, OPTION_REAL, &c.o.t1, 1e-6, 1e6, "T1 assumed, s (what the sequence says)" },
 		{ "--threads", NULL, OPTION_INT, &c.o.threads, 1, 1024, "threads (default: all)" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "OUT.h5 of all maps, or OUT.nii[.gz] of T2 in ms with OUT-M0.nii ... beside it" },
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0, "picture PREFIX.png of T2 with its scale" },

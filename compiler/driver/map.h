@@ -9,6 +9,7 @@
  * list "35ms,50ms" for all images in the order given, or NULL: what the files tell. */
 struct map_input {
 	struct mapping_series *series;
+	bool *mask;               /* from a file; NULL: none was named */
 	struct io_image *first;   /* for its parameters */
 	struct io_volume place;   /* of the first in space; without values */
 	const char *first_name;
@@ -24,8 +25,9 @@ struct map_sequence {
 int map_sequence_open(struct map_sequence *q, const char *path, const struct compile_options *o,
 		      const struct io_image *image, const char *image_name);
 void map_sequence_close(struct map_sequence *q);
-/* `text`: a fraction of the first echo's magnitude, "none", or a file whose zeros are left out. */
-int map_mask(struct mapping_series *s, const char *text);
+/* `text`: a fraction of the first echo's magnitude, "none", or a file whose zeros are left out, whose
+ * mask is in->mask. */
+int map_mask(struct mapping_options *o, struct map_input *in, const char *text);
 /* T2 of every slice by a network, finer than the images; `place` is that of the maps. Returns an exit
  * status, told. */
 struct map_network {

@@ -191,12 +191,14 @@ int map_input_open(struct map_input *in, const char *const *name, size_t n, cons
 void map_input_close(struct map_input *in)
 {
 	mapping_series_free(in->series);
+	free(in->mask);
 	io_image_free(in->first);
 }
 
 /* ------------------------------------------------------------------ the mask */
-static int mask_file(struct mapping_series *s, const char *name)
+static int mask_file(struct map_input *in, const char *name)
 {
+	const struct mapping_series *s = in->series;
 	size_t n = MAPPING_VOXELS(s);
 	struct io_volume place;
 	struct io_image *m;
@@ -207,27 +209,29 @@ static int mask_file(struct mapping_series *s, const char *name)
 	if ((size_t)m->n_set * (size_t)m->nz != (size_t)s->nz || m->ny != s->ny || m->nx != s->nx)
 		st = precess_fail(PRECESS_EINVAL, "the mask %s is %d x %d x %d, the images are %d x %d x "
 				  "%d", name, m->nx, m->ny, m->nz * m->n_set, s->nx, s->ny, s->nz);
-	else if (!(s->mask = calloc(n + 1, sizeof *s->mask)))
+	else if (!(in->mask = calloc(n + 1, sizeof *in->mask)))
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for a mask");
 	for (size_t i = 0; i < n && !st; i++)
-		s->mask[i] = m->data[2 * i] != 0;
+		in->mask[i] = m->data[2 * i] != 0;
 	io_image_free(m);
 	return st ? world_error(st) : EXIT_OK;
 }
 
-int map_mask(struct mapping_series *s, const char *text)
+int map_mask(struct mapping_options *o, struct map_input *in, const char *text)
 {
 	char *end;
-	double fraction = strtod(text, &end);
-	precess_status st;
+	int rc;
 
-	if (!strcmp(text, "none"))
-		return EXIT_OK;
-	if (*end || end == text)
-		return mask_file(s, text);
-	if (!(fraction >= 0 && fraction < 1))
+	o->threshold = strtod(text, &end);
+	if (!strcmp(text, "none")) {
+		o->threshold = -1;
+	} else if (*end || end == text) {
+		if ((rc = mask_file(in, text)) != 0)
+			return rc;
+		o->mask = in->mask;
+	} else if (!(o->threshold >= 0 && o->threshold < 1)) {
 		return argument_error("--mask wants a part of the first echo's magnitude in 0..1, \"none\" "
 				      "or a file; found '%s'", text);
-	st = mapping_mask_threshold(s, fraction);
-	return st ? world_error(st) : EXIT_OK;
+	}
+	return EXIT_OK;
 }

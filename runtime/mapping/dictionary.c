@@ -57,17 +57,6 @@ static void set_axis(struct dictionary *d, int axis, double lo, double hi)
 	d->step[axis] = d->n[axis] > 1 ? (hi - lo) / (d->n[axis] - 1) : 1;
 }
 
-static precess_status find_t1(double *t1, const struct mapping_options *o)
-{
-	const struct program_map *m = &o->program->map[PROGRAM_MAP_T1];
-
-	*t1 = o->t1 > 0 ? o->t1 : m->value;
-	if (!(o->t1 > 0) && m->channel)
-		return precess_fail(PRECESS_EINVAL, "%s takes T1 from the object: name one for the "
-				    "dictionary, as in --t1 1s", o->program->name);
-	return PRECESS_OK;
-}
-
 static precess_status simulate(struct dictionary *d, const struct mapping_series *s,
 			       const struct mapping_options *o)
 {
@@ -82,7 +71,7 @@ static precess_status simulate(struct dictionary *d, const struct mapping_series
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for a dictionary");
 		goto out;
 	}
-	TRY(find_t1(&t1, o));
+	TRY(mapping_t1(&t1, o));
 	TRY(draw_create(&draw, o->program, o->param, true));
 	TRY(find_samples(sample, s, draw));
 	for (size_t i = 0; i < n; i++) {

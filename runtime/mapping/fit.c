@@ -49,8 +49,8 @@ static int unknowns(const struct fit *f)
 	return f->n_x + (f->noise == MAPPING_NOISE_offset);
 }
 
-precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_series *s,
-			 const struct mapping_options *o)
+precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_maps *m,
+			 const struct mapping_series *s, const struct mapping_options *o)
 {
 	precess_status st = PRECESS_OK;
 
@@ -58,7 +58,7 @@ precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_se
 	f->noise = o->noise;
 	f->known = f->sigma = o->sigma;
 	if (f->noise == MAPPING_NOISE_rician && !(f->sigma > 0))
-		TRY(mapping_noise_estimate(&f->sigma, s));
+		TRY(mapping_noise_estimate(&f->sigma, s, m->mask));
 	*kinds |= 1u << MAPPING_T2 | 1u << MAPPING_M0 | 1u << MAPPING_residual;
 	if (f->known > 0 || f->n > unknowns(f))
 		*kinds |= 1u << MAPPING_T2_error;

@@ -81,8 +81,8 @@ precess_status mapping_mono(struct mapping_maps *m, const struct mapping_series 
 	unsigned kinds = 0;
 	precess_status st;
 
-	TRY(mapping_need_echoes(s, o->noise == MAPPING_NOISE_offset ? 3 : 2, "mono"));
-	TRY(fit_noise(&d.fit, &kinds, s, o));
+	TRY(mapping_prepare(m, s, o, o->noise == MAPPING_NOISE_offset ? 3 : 2, "mono"));
+	TRY(fit_noise(&d.fit, &kinds, m, s, o));
 	st = mapping_voxels(m, s, o, kinds, fit_voxel, &d);
 out:
 	return st;

@@ -43,7 +43,7 @@ static struct mapping_series *decays(const double *time, int n, double floor, do
 	return s;
 }
 
-static const struct mapping_options plain = { .t2_lo = 1e-3, .t2_hi = 5, .quiet = true };
+static const struct mapping_options plain = { .threshold = -1, .t2_lo = 1e-3, .t2_hi = 5, .quiet = true };
 
 static struct mapping_maps *run(const struct mapping_series *s, const struct mapping_options *o)
 {
@@ -140,7 +140,7 @@ static void rician_floor(void **state)
 		}
 		assert_int_equal(mapping_series_add(s, 15e-3 * (e + 1), image), PRECESS_OK);
 	}
-	assert_int_equal(mapping_mask_threshold(s, 0.35), PRECESS_OK);
+	o.threshold = 0.35;
 	for (int rician = 0; rician < 2; rician++) {
 		double n = 0;
 
@@ -172,6 +172,7 @@ static void rician_floor(void **state)
 static void nothing_to_fit(void **state)
 {
 	struct mapping_series *s = decays(te, ECHOES, 0, 0);
+	struct mapping_options o = plain;
 	struct mapping_maps *m;
 
 	(void)state;
@@ -195,8 +196,8 @@ static void nothing_to_fit(void **state)
 	mapping_maps_free(m);
 	memset(s->image, 0, 2 * VOXELS * ECHOES * sizeof *s->image);
 	assert_int_equal(mapping_run(&m, MAPPING_mono, s, &plain), PRECESS_EINVAL);
-	assert_int_equal(mapping_mask_threshold(s, 0.1), PRECESS_OK);
-	assert_int_equal(mapping_run(&m, MAPPING_mono, s, &plain), PRECESS_EINVAL);
+	o.threshold = 0.1;
+	assert_int_equal(mapping_run(&m, MAPPING_mono, s, &o), PRECESS_EINVAL);
 	assert_non_null(strstr(precess_error(), "mask"));
 	mapping_series_free(s);
 }
@@ -206,6 +207,7 @@ static void refusals(void **state)
 	struct mapping_series *s = decays(te, 1, 0, 0);
 	struct mapping_options o = plain;
 	struct mapping_maps *m;
+	bool all[VOXELS];
 	double sigma;
 
 	(void)state;
@@ -214,7 +216,8 @@ static void refusals(void **state)
 	assert_int_equal(mapping_series_add(s, te[0], s->image), PRECESS_EINVAL);
 	assert_non_null(strstr(precess_error(), "35 ms"));
 	assert_int_equal(mapping_series_add(s, -1e-3, s->image), PRECESS_EINVAL);
-	assert_int_equal(mapping_noise_estimate(&sigma, s), PRECESS_EINVAL); /* no mask */
+	memset(all, true, sizeof all);
+	assert_int_equal(mapping_noise_estimate(&sigma, s, all), PRECESS_EINVAL); /* none outside */
 	mapping_series_free(s);
 	s = decays(te, 2, 0, 0);
 	o.noise = MAPPING_NOISE_offset;
