@@ -50,6 +50,7 @@ static const struct rule libraries[] = {
 	{ "hdf5", " runtime/object runtime/io runtime/data runtime/train " },
 	{ "nifti", " runtime/object runtime/io " },
 	{ "znzlib", " runtime/object " },
+	{ "expat", " runtime/io " },
 	{ "fftw3", " runtime/sim " },
 	{ "zlib", " runtime/data runtime/io " },
 	{ "png", " runtime/io " },

@@ -154,7 +154,7 @@ static precess_status write_outputs(const struct prediction *r, const struct pre
 			.image = r->image,
 			.command = command_line(),
 		};
-		st = io_write_result(c->output, &io);
+		st = io_save(c->output, &io);
 	}
 	if (st || !c->png)
 		return st;

@@ -1,8 +1,6 @@
 /* Maps as HDF5 (layout: io.h). */
 #include "runtime/io/writer.h"
 
-#include <hdf5.h>
-
 static void put_geometry(struct writer *w, const struct io_maps *m)
 {
 	double fov[2] = { m->nx * m->voxel[0], m->ny * m->voxel[1] };
@@ -16,13 +14,13 @@ static void put_geometry(struct writer *w, const struct io_maps *m)
 
 precess_status io_write_maps(const char *path, const struct io_maps *m)
 {
-	uint64_t dim[3] = { (uint64_t)m->nz, (uint64_t)m->ny, (uint64_t)m->nx };
+	hsize_t dim[3] = { (hsize_t)m->nz, (hsize_t)m->ny, (hsize_t)m->nx };
 	int skip = m->nz == 1;
-	struct writer w;
-	precess_status st;
+	struct writer w = { .file = hdf5_create() };
 	hid_t group;
 
-	TRY(writer_open(&w, path));
+	if (w.file < 0)
+		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
 	writer_text(&w, w.file, "kind", "precess maps");
 	writer_text(&w, w.file, "method", m->method);
 	writer_text(&w, w.file, "command", m->command);
@@ -35,7 +33,5 @@ precess_status io_write_maps(const char *path, const struct io_maps *m)
 				   m->map[i].value, m->map[i].unit);
 	if (group >= 0)
 		H5Gclose(group);
-	st = writer_close(&w, path, PRECESS_OK);
-out:
-	return st;
+	return hdf5_write(path, w.file, w.failed);
 }

@@ -1,11 +1,8 @@
 /* Images of HDF5 files: our results, or a dataset of any program that holds real or complex numbers. */
-#include "runtime/io/io.h"
+#include "runtime/io/internal.h"
 
-#include <hdf5.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SIDE_LIMIT = 16384, SET_LIMIT = 4096, TEXT_LIMIT = 1 << 16 };
 #define SAMPLE_LIMIT ((hsize_t)1 << 28) /* 2 GB of complex float */
@@ -182,15 +179,13 @@ static precess_status read_data(struct io_image *m, hid_t set, const char *spec)
 static precess_status read_file(struct io_image *m, const char *spec, const char *path,
 				const char *dataset)
 {
-	hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), set = -1;
-	precess_status st;
+	hid_t file, set = -1;
+	precess_status st = hdf5_open(&file, path);
 
-	if (file < 0)
-		return precess_fail(PRECESS_EINVAL, access(path, R_OK) ?
-				    "%s cannot be opened: there is no such file, or it may not be read" :
-				    "%s cannot be opened: it is no HDF5 file, damaged or cut short",
-				    path);
-	set = H5Dopen2(file, dataset, H5P_DEFAULT);
+	if (st)
+		return st;
+	if (hdf5_has(file, dataset))
+		set = H5Dopen2(file, dataset, H5P_DEFAULT);
 	if (set < 0) {
 		st = precess_fail(PRECESS_EINVAL, "%s has no dataset %s: name the one that holds the "
 				  "image, as in %s:/image", path, dataset, path);
@@ -213,7 +208,6 @@ precess_status io_read_image(struct io_image **out, const char *spec)
 	precess_status st;
 
 	*out = NULL;
-	H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are told once, by us */
 	if (!m || !path) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;

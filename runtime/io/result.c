@@ -1,7 +1,6 @@
 /* Results as HDF5 (layout: io.h). */
 #include "runtime/io/writer.h"
 
-#include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +54,7 @@ static void put_echo_times(struct writer *w, const struct draw *d)
 	for (int i = 0; te && i < n; i++)
 		te[i] = c[i].te;
 	if (te)
-		writer_numbers(w, w->file, "echo_times", te, (uint64_t)n);
+		writer_numbers(w, w->file, "echo_times", te, (hsize_t)n);
 	else
 		w->failed = true;
 	free(te);
@@ -99,16 +98,16 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 static void put_kspace(struct writer *w, const struct io_result *r)
 {
 	const struct kspace *k = r->kspace;
-	uint64_t dim[3];
+	hsize_t dim[3];
 	int rank;
 	hid_t type;
 
 	if (!k)
 		return;
 	rank = k->n_set > 1 ? 3 : 2;
-	dim[0] = (uint64_t)k->n_set;
-	dim[rank - 2] = (uint64_t)k->ny;
-	dim[rank - 1] = (uint64_t)k->nx;
+	dim[0] = (hsize_t)k->n_set;
+	dim[rank - 2] = (hsize_t)k->ny;
+	dim[rank - 1] = (hsize_t)k->nx;
 	type = writer_complex(w);
 	writer_set(w, w->file, "kspace", type, rank, dim, k->data, NULL);
 	if (r->image)
@@ -144,7 +143,7 @@ static void fill_path(const struct draw *d, double *k, double *time)
 
 static precess_status put_signal(struct writer *w, const struct io_result *r)
 {
-	uint64_t dim[2] = { r->result->n_sample, 3 };
+	hsize_t dim[2] = { r->result->n_sample, 3 };
 	size_t i, n = r->result->n_sample;
 	float *signal = malloc((2 * n + 1) * sizeof *signal);
 	double *k = calloc(3 * n + 1, sizeof *k), *time = calloc(n + 1, sizeof *time);
@@ -180,14 +179,14 @@ static void put_maps(struct writer *w, const struct maps *m)
 		[PROGRAM_MAP_T2p] = "s",
 		[PROGRAM_MAP_dB0] = "Hz",
 	};
-	uint64_t dim[2];
+	hsize_t dim[2];
 	hid_t group;
 	int k;
 
 	if (!m || w->failed)
 		return;
-	dim[0] = (uint64_t)m->ny;
-	dim[1] = (uint64_t)m->nx;
+	dim[0] = (hsize_t)m->ny;
+	dim[1] = (hsize_t)m->nx;
 	group = writer_check(w, H5Gcreate2(w->file, "maps", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
 	for (k = 0; k < PROGRAM_MAPS; k++)
 		if (m->map[k])
@@ -200,16 +199,18 @@ static void put_maps(struct writer *w, const struct maps *m)
 /* ------------------------------------------------------------------ the file */
 precess_status io_write_result(const char *path, const struct io_result *r)
 {
-	struct writer w;
+	struct writer w = { .file = hdf5_create() };
 	precess_status st;
 
-	TRY(writer_open(&w, path));
+	if (w.file < 0)
+		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
 	put_attributes(&w, r);
 	put_kspace(&w, r);
 	st = r->result ? put_signal(&w, r) : PRECESS_OK;
-	if (!st)
-		put_maps(&w, r->maps);
-	st = writer_close(&w, path, st);
-out:
-	return st;
+	if (st) {
+		H5Fclose(w.file);
+		return st;
+	}
+	put_maps(&w, r->maps);
+	return hdf5_write(path, w.file, w.failed);
 }

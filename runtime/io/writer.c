@@ -1,13 +1,9 @@
-/* HDF5 files built in memory and written in one piece: the library cannot always close a file whose
- * disk is full, and nobody must see half a result. */
+/* Attributes and datasets of an HDF5 file. */
 #include "runtime/io/writer.h"
 
-#include <hdf5.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
-	GROWTH = 1 << 20, /* bytes by which the memory image grows */
 	GZIP = 4,         /* beyond this level maps shrink no further */
 	CHUNK_SIDE = 512,
 	CHUNK_LENGTH = 65536
@@ -52,11 +48,9 @@ void writer_text(struct writer *w, hid_t at, const char *name, const char *value
 		H5Sclose(space);
 }
 
-void writer_numbers(struct writer *w, hid_t at, const char *name, const double *v, uint64_t n)
+void writer_numbers(struct writer *w, hid_t at, const char *name, const double *v, hsize_t n)
 {
-	hsize_t length = n;
-	hid_t space = writer_check(w, n == 1 ? H5Screate(H5S_SCALAR)
-					     : H5Screate_simple(1, &length, NULL));
+	hid_t space = writer_check(w, n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, NULL));
 
 	put(w, at, name, H5T_NATIVE_DOUBLE, space, v);
 	if (space >= 0)
@@ -81,9 +75,9 @@ hid_t writer_complex(struct writer *w)
 }
 
 void writer_set(struct writer *w, hid_t at, const char *name, hid_t type, int rank,
-		    const uint64_t *dim, const void *data, const char *units)
+		    const hsize_t *dim, const void *data, const char *units)
 {
-	hsize_t size[3], chunk[3], limit = rank > 1 && dim[rank - 1] > 3 ? CHUNK_SIDE : CHUNK_LENGTH;
+	hsize_t chunk[3], limit = rank > 1 && dim[rank - 1] > 3 ? CHUNK_SIDE : CHUNK_LENGTH;
 	hid_t space, plist, set;
 	bool empty = false;
 	int i;
@@ -91,11 +85,10 @@ void writer_set(struct writer *w, hid_t at, const char *name, hid_t type, int ra
 	if (w->failed)
 		return;
 	for (i = 0; i < rank; i++) {
-		size[i] = dim[i];
 		empty |= dim[i] == 0;
 		chunk[i] = i < rank - 2 ? 1 : dim[i] < limit ? dim[i] : limit;
 	}
-	space = writer_check(w, H5Screate_simple(rank, size, NULL));
+	space = writer_check(w, H5Screate_simple(rank, dim, NULL));
 	plist = writer_check(w, H5Pcreate(H5P_DATASET_CREATE));
 	if (!empty) {
 		H5Pset_chunk(plist, rank, chunk);
@@ -115,50 +108,4 @@ void writer_set(struct writer *w, hid_t at, const char *name, hid_t type, int ra
 		H5Pclose(plist);
 	if (space >= 0)
 		H5Sclose(space);
-}
-
-/* ------------------------------------------------------------------ the file */
-precess_status writer_open(struct writer *w, const char *path)
-{
-	hid_t access;
-
-	*w = (struct writer){ .file = -1 };
-	H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are told once, by us */
-	access = writer_check(w, H5Pcreate(H5P_FILE_ACCESS));
-	H5Pset_fapl_core(access, GROWTH, 0);
-	/* not under the file's own name: the library would read what is there before it begins
-	 * anew */
-	w->file = writer_check(w, H5Fcreate("precess file in memory", H5F_ACC_TRUNC, H5P_DEFAULT,
-					    access));
-	H5Pclose(access);
-	if (w->file < 0)
-		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
-	return PRECESS_OK;
-}
-
-static precess_status write_image(struct writer *w, const char *path)
-{
-	precess_status st;
-	void *image = NULL;
-	ssize_t n = -1;
-
-	if (!w->failed && H5Fflush(w->file, H5F_SCOPE_GLOBAL) >= 0)
-		n = H5Fget_file_image(w->file, NULL, 0);
-	if (n > 0)
-		image = malloc((size_t)n);
-	if (!image || H5Fget_file_image(w->file, image, (size_t)n) != n)
-		st = precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed, or out of memory",
-				  path);
-	else
-		st = file_write(path, image, (size_t)n);
-	free(image);
-	return st;
-}
-
-precess_status writer_close(struct writer *w, const char *path, precess_status st)
-{
-	if (!st)
-		st = write_image(w, path);
-	H5Fclose(w->file);
-	return st;
 }

@@ -114,6 +114,21 @@ struct kspace_center {
 };
 precess_status kspace_centers(struct kspace_center **out, int *n_set, const struct draw *d);
 
+/* Where the samples lie in k-space, what was played before the epoch's pulse included, as the image
+ * takes them; and to which image each readout belongs. A sequence without an image has one set. */
+struct sampling {
+	double *k; /* [n_sample][3], 1/m; in the order of the signal */
+	struct sampling_line {
+		int set, row; /* row < 0: no line of the matrix */
+		bool reverse; /* runs towards lower kx */
+	} *line; /* per readout of the program */
+	int n_set;
+	bool echoes; /* sets differ in the label `echo` */
+	enum { SAMPLING_CARTESIAN, SAMPLING_GRIDDED, SAMPLING_OTHER } kind;
+};
+precess_status sampling_create(struct sampling **out, const struct draw *d);
+void sampling_free(struct sampling *s);
+
 /* ------------------------------------------------------------------ benchmark */
 struct bench_row {
 	char sequence[64], method[16];
