@@ -32,6 +32,7 @@ struct sim_options {
 	int threads;      /* 0: all */
 	int nz;           /* spins through the slice; 0: as many as the schedule needs */
 	bool quiet;       /* no progress */
+	bool fast;        /* auto: keep lines and trains even where their bound misses the tolerance */
 	const char *device; /* of the line method: "auto", "cpu", "cuda:N"; NULL: cpu */
 };
 
@@ -52,6 +53,14 @@ struct sim_result {
 precess_status sim_run(struct sim_result **out, const struct draw *d, const struct maps *m,
 		       const struct sim_options *options);
 void sim_result_free(struct sim_result *r);
+
+/* For many runs: memory, transforms and kernels of one are kept for the next, of other draws of the
+ * program and other objects. One run at a time; results are those of sim_run, bit for bit. */
+struct sim_prepared;
+precess_status sim_prepare(struct sim_prepared **out, const struct program *p);
+precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s, const struct draw *d,
+				const struct maps *m, const struct sim_options *options);
+void sim_prepared_free(struct sim_prepared *s);
 
 /* A spin of a list, for phantoms that are no grid: place in m, times in s, off-resonance in rad/s.
  * No relaxation: INFINITY. */
