@@ -9,7 +9,8 @@
 enum {
 	BLOCK = 64,             /* records read at once */
 	ACQUISITIONS = 1 << 26, /* more are not credible */
-	HEADER_LIMIT = 1 << 26  /* bytes of XML */
+	HEADER_LIMIT = 1 << 26, /* bytes of XML */
+	DEFLATE_RATIO = 1032    /* no deflated stream unpacks to more times its size */
 };
 
 /* ------------------------------------------------------------------ the parts of the file */
@@ -192,6 +193,16 @@ static precess_status read_block(struct io_raw *raw, hid_t set, hid_t type, hsiz
 	return st;
 }
 
+/* Records that were never written read as zeros, however many are declared. */
+static bool is_stored(hid_t set, hssize_t n)
+{
+	hid_t type = H5Dget_type(set);
+	double declared = (double)n * (double)H5Tget_size(type);
+
+	H5Tclose(type);
+	return declared <= (double)H5Dget_storage_size(set) * DEFLATE_RATIO;
+}
+
 static precess_status read_records(struct io_raw *raw, hid_t group, const char *path)
 {
 	hid_t set = H5Dopen2(group, "data", H5P_DEFAULT), space = -1, type = ismrmrd_type();
@@ -206,6 +217,10 @@ static precess_status read_records(struct io_raw *raw, hid_t group, const char *
 	if (n < 1 || n > ACQUISITIONS || H5Sget_simple_extent_ndims(space) != 1)
 		st = precess_fail(PRECESS_EINVAL, "%s: %lld acquisitions; 1..%d can be read", path,
 				  (long long)n, ACQUISITIONS);
+	else if (!is_stored(set, n))
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s declares %lld acquisitions but does not hold them", path,
+				  (long long)n);
 	else if (!(raw->acquisition = calloc((size_t)n, sizeof *raw->acquisition)))
 		st = precess_fail(PRECESS_ENOMEM, "%s: out of memory for %lld acquisitions", path,
 				  (long long)n);
