@@ -30,6 +30,18 @@ void map_sequence_close(struct map_sequence *q);
 /* `text`: a fraction of the first echo's magnitude, "none", or a file whose zeros are left out, whose
  * mask is in->mask. */
 int map_mask(struct mapping_options *o, struct map_input *in, const char *text);
+/* T2 of every slice by a network, finer than the images; `place` is that of the maps. Returns an exit
+ * status, told. */
+struct map_network {
+	const char *model;
+	const struct option_list *set; /* parameters that the images do not tell */
+	double fraction;   /* of the images' 99th percentile, below which there is no map; < 0: 0 */
+	const bool *mask;  /* per voxel of the images; NULL: all */
+	int threads;
+	bool json;
+};
+int map_network(struct mapping_maps **out, struct io_volume *place, const struct map_input *in,
+		const struct map_network *o);
 /* "LO,HI" of a time; false, told, when it is not. */
 bool map_range(double range[2], const char *option, const char *text);
 

@@ -23,10 +23,12 @@ precess_status pulseq_parse(struct ir **out, const char *bytes, size_t n, const 
 			    struct text *warnings);
 precess_status pulseq_read(struct ir **out, const char *path, struct text *warnings);
 
-/* Writes version 1.`minor` (4 or 5) at the parameters' values (NULL: the defaults). What the format
- * cannot hold is refused by name; what it can do without is told in `warnings`. */
+/* Writes version 1.`minor` (4 or 5) at the parameters' values (NULL: the defaults), signed. The system's
+ * limits are checked first. In 1.5 parameters on which nothing but pure delays depends are soft
+ * delays. Between resets `tr` seconds pass; 0: resets are left out. What the format cannot hold is
+ * refused by name; what it can do without is told in `warnings`. */
 precess_status pulseq_write(struct text *out, const struct ir *ir, const double *param, int minor,
-			    struct text *warnings);
+			    double tr, struct text *warnings);
 
 /* Whether both play the same events at the same times (to a nanosecond), at these parameter values;
  * gradients agree to a tolerance such as 1e-9 of the largest one, pulses to that of their own, phases

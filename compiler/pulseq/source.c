@@ -328,16 +328,23 @@ static void indent(struct text *t, int depth)
 	text_printf(t, "%*s", 2 * depth, "");
 }
 
-/* A soft delay's is a line in its parameter. */
-static void put_delay(struct writer *w, ir_scalar duration)
+/* A soft delay's is a line in its parameter, maybe on a raster. */
+static void put_line(struct writer *w, ir_scalar duration)
 {
 	const struct ir_expr *e = &w->ir->expr[duration];
 	struct text *t = &w->body;
 	double offset = e->op == IR_PARAM ? 0 : e->value;
 
-	indent(t, w->loops.n);
-	text_printf(t, "delay ");
+	if (e->op == IR_ROUND) {
+		text_printf(t, "round(");
+		put_line(w, e->a);
+		text_printf(t, ", to = ");
+		put_time(t, value(w, e->b));
+		text_printf(t, ")");
+		return;
+	}
 	for (uint32_t i = 0; e->op == IR_SUM && i < e->n; i++) {
+		text_printf(t, i ? " + " : "");
 		formula_number(t, e->coef[i]);
 		text_printf(t, " * %s", w->ir->param[w->ir->expr[e->term[i]].param].name);
 	}
@@ -347,7 +354,14 @@ static void put_delay(struct writer *w, ir_scalar duration)
 		text_printf(t, e->op == IR_CONST ? "" : offset < 0 ? " - " : " + ");
 		put_time(t, e->op == IR_CONST ? offset : fabs(offset));
 	}
-	text_printf(t, "\n");
+}
+
+static void put_delay(struct writer *w, ir_scalar duration)
+{
+	indent(&w->body, w->loops.n);
+	text_printf(&w->body, "delay ");
+	put_line(w, duration);
+	text_printf(&w->body, "\n");
 }
 
 /* What is left of the block after its last event. */
@@ -415,6 +429,7 @@ static precess_status put_node(struct writer *w, uint32_t node)
 		return put_block(w, n.block);
 	indent(&w->body, w->loops.n);
 	text_printf(&w->body, "for %s in 0 ..< %u {\n", loop_name[w->loops.n], n.count);
+	w->loops.name[w->loops.n] = loop_name[w->loops.n];
 	w->loops.count[w->loops.n] = n.count;
 	w->loops.stride[w->loops.n++] = n.stride;
 	for (uint32_t i = 0; i < n.n; i++)

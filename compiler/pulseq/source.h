@@ -34,6 +34,7 @@ void reroll_free(struct reroll *r);
 struct loops {
 	int n;
 	uint32_t count[REROLL_DEPTH], stride[REROLL_DEPTH];
+	const char *name[REROLL_DEPTH]; /* of the counters */
 };
 uint32_t loops_size(const struct loops *l);
 /* Of iteration `i`, counted in order of time: blocks after the first. */

@@ -320,7 +320,7 @@ static precess_status prepare(struct line_plan **out, struct sim_plan *sim, bool
 	TRY(line_plan_create(out, sim, trains));
 	p = *out;
 	if (p->n_train) {
-		TRY(line_probe(&ratio, sim));
+		TRY(line_probe(&ratio, sim, p->store));
 		train_expect(p, ratio > 0);
 	}
 	if (choose(p, ratio))
