@@ -46,9 +46,9 @@ struct elab_options {
 	size_t n_set;
 	const char *const *path; /* folders searched for modules, after the file's own folder */
 	size_t n_path;
-	elab_texts texts;        /* NULL: files are as they are on disk */
+	elab_texts texts; /* NULL: files are as they are on disk */
 	void *texts_context;
-	elab_reader reader;      /* NULL: such shapes are refused */
+	elab_reader reader;       /* NULL: such shapes are refused */
 	struct elab_index *index; /* filled, also after errors; NULL: nobody asks */
 };
 

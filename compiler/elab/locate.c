@@ -1,5 +1,5 @@
-/* Where a module is: a file or in a library, beside who imports it or in a folder of the search path,
- * last in the standard library. */
+/* Where a module is: a file or in a library, beside who imports it or in a folder of the search
+ * path, last in the standard library. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,7 @@ const struct library *elab_standard(struct lang *l)
 {
 	struct library *lib;
 
-	if (library_parse(&lib, lang_arena(l), (const char *)stdlib_bytes, stdlib_size,
-			  ""))
+	if (library_parse(&lib, lang_arena(l), (const char *)stdlib_bytes, stdlib_size, ""))
 		abort(); /* the build made it */
 	return lib;
 }

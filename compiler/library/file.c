@@ -35,7 +35,8 @@ void library_write(struct text *out, struct library *lib)
 	for (size_t i = 0; i < lib->n_module; i++)
 		text_add(&rest, lib->module[i].text, lib->module[i].n);
 	hash_hex(lib->hash, rest.data, rest.n);
-	text_printf(out, "seqlib %d\nlanguage %d\nhash %s\n", FORMAT_VERSION, LANG_VERSION, lib->hash);
+	text_printf(out, "seqlib %d\nlanguage %d\nhash %s\n", FORMAT_VERSION, LANG_VERSION,
+		    lib->hash);
 	text_add(out, rest.data, rest.n);
 	text_free(&rest);
 }
@@ -67,7 +68,8 @@ static const char *next_word(struct reader *r, const char *word)
 {
 	size_t n = strlen(word);
 
-	return next_line(r) && !strncmp(r->line, word, n) && r->line[n] == ' ' ? r->line + n + 1 : NULL;
+	return next_line(r) && !strncmp(r->line, word, n) && r->line[n] == ' ' ? r->line + n + 1
+									       : NULL;
 }
 
 static precess_status damaged(const struct reader *r, const char *why)
@@ -86,8 +88,8 @@ static precess_status version(struct reader *r, const char *word, int known)
 	if (v == known)
 		return PRECESS_OK;
 	return precess_fail(PRECESS_ENOTSUP, "%s is %s version %ld, this compiler knows %d",
-			    r->lib->path, *word == 's' ? "of library format" : "written in language",
-			    v, known);
+			    r->lib->path,
+			    *word == 's' ? "of library format" : "written in language", v, known);
 }
 
 /* Lines up to the hash. They say whether this program can read the rest at all. */
@@ -174,7 +176,8 @@ precess_status library_parse(struct library **out, struct arena *a, const char *
 	if (st)
 		return st;
 	if ((size_t)(r.end - r.at) < total)
-		return precess_fail(PRECESS_EINVAL, "%s is cut short: %zu of %zu bytes of text are there",
+		return precess_fail(PRECESS_EINVAL,
+				    "%s is cut short: %zu of %zu bytes of text are there",
 				    r.lib->path, (size_t)(r.end - r.at), total);
 	hash_hex(hash, covered, (size_t)(r.end - covered));
 	if (strcmp(hash, r.lib->hash))

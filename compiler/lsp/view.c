@@ -5,14 +5,25 @@
 #include "compiler/lsp/server.h"
 
 /* --- semantic tokens --- */
-enum { T_COMMENT, T_KEYWORD, T_STRING, T_NUMBER, T_OPERATOR, T_VARIABLE, T_PARAMETER, T_FUNCTION,
-       T_TYPE, T_PROPERTY, T_NAMESPACE };
+enum {
+	T_COMMENT,
+	T_KEYWORD,
+	T_STRING,
+	T_NUMBER,
+	T_OPERATOR,
+	T_VARIABLE,
+	T_PARAMETER,
+	T_FUNCTION,
+	T_TYPE,
+	T_PROPERTY,
+	T_NAMESPACE
+};
 
 json_t *tokens_legend(void)
 {
 	return json_pack("{s:[s,s,s,s,s,s,s,s,s,s,s], s:[]}", "tokenTypes", "comment", "keyword",
-			 "string", "number", "operator", "variable", "parameter", "function", "type",
-			 "property", "namespace", "tokenModifiers");
+			 "string", "number", "operator", "variable", "parameter", "function",
+			 "type", "property", "namespace", "tokenModifiers");
 }
 
 static bool is_type(const char *s, size_t n)
@@ -31,8 +42,8 @@ static bool is_type(const char *s, size_t n)
 }
 
 /* By where a name stands, and then by what declares it. Uses come in no order; they are sorted. */
-static int name_type(struct document *d, const char *s, const struct lang_token *t, size_t i, size_t n,
-		     const struct lsp_use *use)
+static int name_type(struct document *d, const char *s, const struct lang_token *t, size_t i,
+		     size_t n, const struct lsp_use *use)
 {
 	const struct span at = t[i].span;
 	char before = i ? s[t[i - 1].span.begin] : 0;
@@ -72,7 +83,7 @@ static int utf16(const char *s, size_t n)
 
 json_t *answer_tokens(struct document *d, const json_t *params)
 {
-	static const int types[] = { T_COMMENT, T_KEYWORD, T_VARIABLE, T_NUMBER,
+	static const int types[] = { T_COMMENT, T_KEYWORD,  T_VARIABLE, T_NUMBER,
 				     T_STRING,  T_OPERATOR, -1 };
 	const char *s = lang_source_text(d->lang, d->source, NULL);
 	const struct lang_token *t;
@@ -89,7 +100,8 @@ json_t *answer_tokens(struct document *d, const json_t *params)
 		int type = types[t[i].class], from = column, lines = 0;
 		while (u < d->names.n_use && d->names.use[u].span.begin < k.begin)
 			u++;
-		const struct lsp_use *use = u < d->names.n_use && d->names.use[u].span.begin == k.begin
+		const struct lsp_use *use = u < d->names.n_use &&
+							    d->names.use[u].span.begin == k.begin
 						    ? &d->names.use[u]
 						    : NULL;
 		if (t[i].begins)
@@ -148,11 +160,11 @@ json_t *answer_symbols(struct document *d, const json_t *params)
 		const struct node *n = d->tree->kid[i];
 		if (!n->name || !symbol_kind(n->kind))
 			continue;
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:i, s:o, s:o}", "name", n->name, "detail",
-					n->doc ? n->doc : "", "kind", symbol_kind(n->kind), "range",
-					document_range(d, n->span), "selectionRange",
-					document_range(d, n->name_span)));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o, s:o}", "name", n->name,
+						      "detail", n->doc ? n->doc : "", "kind",
+						      symbol_kind(n->kind), "range",
+						      document_range(d, n->span), "selectionRange",
+						      document_range(d, n->name_span)));
 	}
 	return list;
 }
@@ -251,8 +263,8 @@ static void action(json_t *list, const struct document *d, const char *title, st
 					      "quickfix", "edit", "changes", changes));
 }
 
-/* `import std.grads (spoiler)` for a name that is not there: into the import of that module which is
- * there already, or on a line of its own below the last one. */
+/* `import std.grads (spoiler)` for a name that is not there: into the import of that module which
+ * is there already, or on a line of its own below the last one. */
 static void import_action(json_t *list, const struct document *d, const char *line)
 {
 	struct arena *a = lang_arena(d->lang);

@@ -1,5 +1,5 @@
-/* Any bytes as a library: read or refused, and what is read is written as it was. Few bytes have the
- * hash that they name, so the same are tried with the right one, too.
+/* Any bytes as a library: read or refused. Few bytes have the hash that they name, so the same are
+ * tried with the right one, too; what is read must be found and be fit for documentation.
  * clang -fsanitize=fuzzer,address,undefined */
 #include "compiler/library/library.h"
 

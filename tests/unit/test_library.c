@@ -16,8 +16,9 @@ static struct library *written(struct text *out, struct lang *l)
 {
 	const char *const *file;
 	struct library *lib;
-	assert_int_equal(library_gather(&lib, &file, l, "tests/golden/library/parts/shapes", "shapes"),
-			 PRECESS_OK);
+	assert_int_equal(
+		library_gather(&lib, &file, l, "tests/golden/library/parts/shapes", "shapes"),
+		PRECESS_OK);
 	assert_int_equal(diag_count(l, SEVERITY_ERROR), 0);
 	assert_string_equal(file[0], "tests/golden/library/parts/shapes/deep/soft.seq");
 	library_write(out, lib);
@@ -60,7 +61,8 @@ static void test_damage(void **state)
 	text_init(&t);
 	written(&t, l);
 	for (size_t n = 0; n < t.n; n++)
-		assert_int_not_equal(library_parse(&read, lang_arena(l), t.data, n, "x"), PRECESS_OK);
+		assert_int_not_equal(library_parse(&read, lang_arena(l), t.data, n, "x"),
+				     PRECESS_OK);
 	for (size_t i = 0; i < t.n; i++) {
 		t.data[i] ^= 1;
 		assert_int_not_equal(library_parse(&read, lang_arena(l), t.data, t.n, "x"),
