@@ -2,7 +2,7 @@
 # sources include also as C++17.   cmake -DROOT=... -DCC=... -DCXX=...
 # -DINCLUDE=<folder of hdf5.h> -P headers.cmake
 cmake_minimum_required(VERSION 3.25)
-set(shared_with_cuda runtime/base runtime/program runtime/bloch runtime/backend)
+set(shared_with_cuda runtime/base runtime/program runtime/bloch runtime/backend runtime/cudnn)
 set(flags -Wall -Wextra -Wpedantic -Werror -Wno-unused-function -fsyntax-only -I${ROOT})
 if(INCLUDE)
   list(APPEND flags -isystem ${INCLUDE})
@@ -27,7 +27,7 @@ endfunction()
 
 # those of CUDA are C++, and without nvcc only as the emulation compiles them
 foreach(header ${headers})
-  if(header MATCHES "^runtime/cuda/")
+  if(header MATCHES "^runtime/(cuda/|cudnn/(each|network)\\.h)")
     if(CXX)
       compile(${header} ${CXX} -std=c++17 -DPRECESS_CUDA_EMULATED -x c++)
     endif()

@@ -340,7 +340,9 @@ int cmd_evaluate(int argc, char **argv)
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0,
 		  "picture PREFIX.png of regions, of a network that maps" },
 		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0,
-		  "of activations: f32 or bf16 (f32)" },
+		  "of activations: f32 or bf16; on a GPU also tf32 (f32)" },
+		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
+		  "that runs the network: auto, cpu, cuda[:N] (cpu)" },
 		{ "--network-only", NULL, OPTION_FLAG, &c.only, 0, 0,
 		  "leave out the rows without a network" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256, "threads (default: all)" },
@@ -348,6 +350,8 @@ int cmd_evaluate(int argc, char **argv)
 		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0,
 		  "one JSON object on standard output" },
 	};
+	if (evaluate_truth_asked(argc, argv))
+		return evaluate_truth(argc, argv);
 	int rc = options_parse("evaluate", argc, argv, table, PRECESS_COUNT(table), &files);
 	if (rc)
 		return rc < 0 ? EXIT_OK : rc;
@@ -361,8 +365,12 @@ int cmd_evaluate(int argc, char **argv)
 	if (st)
 		return learn_failed(NULL, c.json, st);
 	interrupt_watch();
-	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL, 1, precision,
-			      c.threads, c.json);
+	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL,
+			      &(struct nn_options){ .batch = 1,
+						    .precision = precision,
+						    .threads = c.threads,
+						    .device = c.device },
+			      c.json);
 	if (rc)
 		return rc;
 	if (learn_is_task(e.m.model)) {

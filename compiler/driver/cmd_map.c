@@ -257,6 +257,7 @@ int cmd_map(int argc, char **argv)
 	const struct option table[] = {
 		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono, stimulated or demodulate (by the files given)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of the sequence (what the images tell)" },
+		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--te", NULL, OPTION_TEXT, &c.te, 0, 0, "echo times of all images, as in 35ms,50ms (what the files tell)" },
 		{ "--mask", NULL, OPTION_TEXT, &c.mask, 0, 0, "part of the first echo's magnitude (0.05), none, or FILE.h5[:/dataset] or FILE.nii" },
 		{ "--noise", NULL, OPTION_TEXT, &c.noise, 0, 0, "under the decay: none, offset or rician (none)" },

@@ -216,6 +216,7 @@ int cmd_simulate(int argc, char **argv)
 	struct outputs out = { 0 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter, as in ESP=10ms" },
+		OPTION_LIBRARY_PATH(o.library),
 		{ "--object", NULL, OPTION_TEXT, &so.object, 0, 0, "head[:SEED], uniform, or FILE.h5[:SLICE]" },
 		{ "--map", NULL, OPTION_LIST, &so.map, 0, 0, "NAME=VALUE: one value instead of the object's map, as in B1=1" },
 		{ "--spins", NULL, OPTION_INT, &so.spins, 1, 16384, "spins along x and y (default 4 per pixel)" },

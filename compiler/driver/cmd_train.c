@@ -21,7 +21,7 @@
 
 struct train_command {
 	struct compile_options compile;
-	const char *output, *checkpoint, *data, *net, *task, *engine, *precision, *object,
+	const char *output, *checkpoint, *data, *net, *task, *engine, *precision, *device, *object,
 		*time_limit, *curve;
 	int width, epochs, samples, use, batch, seed, threads, makers, reuse, validate;
 	double rate, smooth_mm;
@@ -127,6 +127,7 @@ static void write_record(struct training *r)
 		    text_double(b[1], t->beta2),
 		    t->schedule == NET_SCHEDULE_COSINE ? "cosine" : "step",
 		    text_double(b[2], t->warmup), text_double(b[3], t->rate));
+	text_printf(x, "device %s\n", nn_is_remote(r->nn) ? "cuda" : "cpu");
 	text_printf(x, "precision %s\n", c->precision ? c->precision : "f32");
 	text_printf(x, "data %s\nobject %s\n", c->data ? c->data : "simulated while training",
 		    learn_feed_object(r->feed));
@@ -345,7 +346,8 @@ static precess_status open_all(struct training *r)
 		      &(struct nn_options){ .batch = r->t.batch,
 					    .precision = precision,
 					    .threads = c->threads,
-					    .training = true }));
+					    .training = true,
+					    .device = c->device }));
 	struct learn_feed_options fo = {
 		.data = c->data,
 		.use = (uint64_t)c->use,
@@ -522,7 +524,9 @@ static int run(struct train_command *c, struct compiled *compiled)
 		text_printf(&r.checkpoint, "%s.checkpoint", c->output);
 	share_threads(c);
 	if (c->engine) {
-		int rc = learn_model_open(&r.engine, c->engine, NULL, 1, NN_F32, c->threads, c->json);
+		int rc = learn_model_open(
+			&r.engine, c->engine, NULL,
+			&(struct nn_options){ .batch = 1, .threads = c->threads }, c->json);
 		if (rc) {
 			training_free(&r);
 			return rc;
@@ -594,12 +598,15 @@ int cmd_train(int argc, char **argv)
 		{ "--smooth", NULL, OPTION_REAL, &c.smooth_mm, 0, 100,
 		  "FWHM in mm of a blur of the object (0)" },
 		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0,
-		  "of activations: f32 or bf16 (f32)" },
+		  "of activations: f32 or bf16; on a GPU also tf32 (f32)" },
+		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
+		  "that trains: auto, cpu, cuda[:N] (cpu)" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256,
 		  "threads, those that simulate counted (default: all)" },
 		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255,
 		  "threads of them that simulate (a third)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a const" },
+		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000,
 		  "held-out samples scored ten times on the way; 0: none (20)" },
 		{ "--checkpoint", NULL, OPTION_TEXT, &c.checkpoint, 0, 0,

@@ -5,7 +5,7 @@
 #include "compiler/driver/learn.h"
 
 struct evaluate_command {
-	const char *object, *precision, *png;
+	const char *object, *precision, *device, *png;
 	struct option_list set;
 	int samples, seed, threads;
 	double smooth_mm, noise, spread; /* noise < 0: the default */
@@ -13,5 +13,9 @@ struct evaluate_command {
 };
 /* Returns an exit status, told. */
 int evaluate_map(struct learn_model *m, struct evaluate_command *c);
+
+/* A map instead of a model: `--truth` is among the options, and then all of it. */
+bool evaluate_truth_asked(int argc, char **argv);
+int evaluate_truth(int argc, char **argv);
 
 #endif

@@ -243,9 +243,11 @@ precess_status learn_precision(enum nn_precision *out, const char *name)
 		*out = NN_F32;
 	else if (!strcmp(name, "bf16"))
 		*out = NN_BF16;
+	else if (!strcmp(name, "tf32"))
+		*out = NN_TF32;
 	else
-		return precess_fail(PRECESS_EINVAL, "--precision knows f32 and bf16, not '%s'",
-				    name);
+		return precess_fail(PRECESS_EINVAL,
+				    "--precision knows f32, bf16 and tf32, not '%s'", name);
 	return PRECESS_OK;
 }
 
@@ -343,16 +345,15 @@ static int compile_inside(struct learn_model *m, const char *sequence, bool json
 	return learn_failed(m->compiled.lang, json, PRECESS_EINVAL);
 }
 
-int learn_model_open(struct learn_model *m, const char *path, const char *sequence, int batch,
-		     enum nn_precision precision, int threads, bool json)
+int learn_model_open(struct learn_model *m, const char *path, const char *sequence,
+		     const struct nn_options *o, bool json)
 {
-	const struct nn_options o = { .batch = batch, .precision = precision, .threads = threads };
 	memset(m, 0, sizeof *m);
 	precess_status st = train_model_read(&m->model, path, NULL);
 	if (st)
 		return learn_failed(NULL, json, st);
 	int rc = compile_inside(m, sequence, json);
-	if (!rc && (st = nn_create(&m->nn, m->model->net, &o)))
+	if (!rc && (st = nn_create(&m->nn, m->model->net, o)))
 		rc = learn_failed(m->compiled.lang, json, st);
 	if (rc) {
 		learn_model_close(m);

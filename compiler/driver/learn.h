@@ -134,8 +134,8 @@ struct learn_model {
 };
 /* `sequence` not NULL: the model must be of that file. Returns an exit status, told; all has been
  * released then. */
-int learn_model_open(struct learn_model *m, const char *path, const char *sequence, int batch,
-		     enum nn_precision precision, int threads, bool json);
+int learn_model_open(struct learn_model *m, const char *path, const char *sequence,
+		     const struct nn_options *o, bool json);
 void learn_model_close(struct learn_model *m);
 /* The value of line "key value" of a record, copied; NULL: none. */
 char *learn_record(const char *record, const char *key);

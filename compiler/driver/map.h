@@ -14,6 +14,8 @@ struct map_input {
 	struct io_volume place;   /* of the first in space; without values */
 	const char *first_name;
 };
+/* One file, as above. */
+precess_status map_read_image(struct io_image **out, const char *name);
 int map_input_open(struct map_input *in, const char *const *name, size_t n, const char *te);
 void map_input_close(struct map_input *in);
 

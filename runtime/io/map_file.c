@@ -1,6 +1,8 @@
 /* Maps as HDF5 (layout: io.h). */
 #include "runtime/io/writer.h"
 
+#include <hdf5.h>
+
 static void put_geometry(struct writer *w, const struct io_maps *m)
 {
 	double fov[2] = { m->nx * m->voxel[0], m->ny * m->voxel[1] };
@@ -14,13 +16,13 @@ static void put_geometry(struct writer *w, const struct io_maps *m)
 
 precess_status io_write_maps(const char *path, const struct io_maps *m)
 {
-	hsize_t dim[3] = { (hsize_t)m->nz, (hsize_t)m->ny, (hsize_t)m->nx };
+	uint64_t dim[3] = { (uint64_t)m->nz, (uint64_t)m->ny, (uint64_t)m->nx };
 	int skip = m->nz == 1;
-	struct writer w = { .file = hdf5_create() };
+	struct writer w;
+	precess_status st;
 	hid_t group;
 
-	if (w.file < 0)
-		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
+	TRY(writer_open(&w, path));
 	writer_text(&w, w.file, "kind", "precess maps");
 	writer_text(&w, w.file, "method", m->method);
 	writer_text(&w, w.file, "command", m->command);
@@ -33,5 +35,7 @@ precess_status io_write_maps(const char *path, const struct io_maps *m)
 				   m->map[i].value, m->map[i].unit);
 	if (group >= 0)
 		H5Gclose(group);
-	return hdf5_write(path, w.file, w.failed);
+	st = writer_close(&w, path, PRECESS_OK);
+out:
+	return st;
 }

@@ -1,6 +1,7 @@
 /* Results as HDF5 (layout: io.h). */
 #include "runtime/io/writer.h"
 
+#include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,17 @@ static void put_methods(struct writer *w, const struct sim_result *s)
 	text_free(&t);
 }
 
+static void put_acquired(struct writer *w, const struct io_acquired *a)
+{
+	writer_text(w, w->file, "methods", a->methods);
+	writer_number(w, w->file, "threads", a->threads);
+	writer_number(w, w->file, "seconds", a->seconds);
+	writer_number(w, w->file, "coils", a->coils);
+	writer_number(w, w->file, "acceleration", a->acceleration);
+	if (a->fov[0] > 0)
+		writer_numbers(w, w->file, "fov", a->fov, 2);
+}
+
 /* None where the sets are of no Cartesian sequence. */
 static void put_echo_times(struct writer *w, const struct draw *d)
 {
@@ -54,7 +66,7 @@ static void put_echo_times(struct writer *w, const struct draw *d)
 	for (int i = 0; te && i < n; i++)
 		te[i] = c[i].te;
 	if (te)
-		writer_numbers(w, w->file, "echo_times", te, (hsize_t)n);
+		writer_numbers(w, w->file, "echo_times", te, (uint64_t)n);
 	else
 		w->failed = true;
 	free(te);
@@ -63,10 +75,13 @@ static void put_echo_times(struct writer *w, const struct draw *d)
 
 static void put_attributes(struct writer *w, const struct io_result *r)
 {
-	const struct program *p = r->draw->program;
+	const struct program *p = r->draw ? r->draw->program : NULL;
+	double thickness;
 
-	writer_text(w, w->file, "sequence", p->name);
-	if (r->result) {
+	writer_text(w, w->file, "sequence", p ? p->name : NULL);
+	if (r->acquired) {
+		put_acquired(w, r->acquired);
+	} else if (r->result) {
 		writer_number(w, w->file, "error_bound", r->result->bound);
 		writer_number(w, w->file, "tolerance", r->tolerance);
 		put_methods(w, r->result);
@@ -77,9 +92,10 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 	} else {
 		writer_text(w, w->file, "methods", "network");
 	}
-	writer_text(w, w->file, "object", r->maps ? r->maps->source : NULL);
-	writer_text(w, w->file, "source_hash", p->source_hash);
-	writer_text(w, w->file, "program_hash", p->hash);
+	writer_text(w, w->file, "object",
+		    r->maps ? r->maps->source : r->acquired ? r->acquired->object : NULL);
+	writer_text(w, w->file, "source_hash", p ? p->source_hash : NULL);
+	writer_text(w, w->file, "program_hash", p ? p->hash : NULL);
 	writer_text(w, w->file, "version", PRECESS_VERSION);
 	writer_text(w, w->file, "command", r->command);
 	if (r->kspace)
@@ -89,29 +105,55 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 		writer_numbers(w, w->file, "fov", r->maps->fov, 2);
 	if (r->kspace && r->result)
 		put_echo_times(w, r->draw);
-	if (p->fov[2] > 0)
-		writer_number(w, w->file, "slice_thickness", p->fov[2]);
-	put_parameters(w, r->draw);
+	thickness = p && p->fov[2] > 0 ? p->fov[2] : r->acquired ? r->acquired->thickness : 0;
+	if (thickness > 0)
+		writer_number(w, w->file, "slice_thickness", thickness);
+	if (r->draw)
+		put_parameters(w, r->draw);
 }
 
 /* ------------------------------------------------------------------ datasets */
 static void put_kspace(struct writer *w, const struct io_result *r)
 {
 	const struct kspace *k = r->kspace;
-	hsize_t dim[3];
+	uint64_t dim[3];
 	int rank;
 	hid_t type;
 
 	if (!k)
 		return;
 	rank = k->n_set > 1 ? 3 : 2;
-	dim[0] = (hsize_t)k->n_set;
-	dim[rank - 2] = (hsize_t)k->ny;
-	dim[rank - 1] = (hsize_t)k->nx;
+	dim[0] = (uint64_t)k->n_set;
+	dim[rank - 2] = (uint64_t)k->ny;
+	dim[rank - 1] = (uint64_t)k->nx;
 	type = writer_complex(w);
 	writer_set(w, w->file, "kspace", type, rank, dim, k->data, NULL);
 	if (r->image)
 		writer_set(w, w->file, "image", type, rank, dim, r->image, NULL);
+	if (type >= 0)
+		H5Tclose(type);
+}
+
+static void put_coils(struct writer *w, const struct io_result *r)
+{
+	const struct io_acquired *a = r->acquired;
+	uint64_t dim[3];
+	hid_t type, group;
+
+	if (!a || (!a->kspace && !a->sensitivity))
+		return;
+	dim[0] = (uint64_t)a->coils;
+	dim[1] = (uint64_t)r->kspace->ny;
+	dim[2] = (uint64_t)r->kspace->nx;
+	type = writer_complex(w);
+	group = writer_check(w,
+			     H5Gcreate2(w->file, "coils", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+	if (a->kspace)
+		writer_set(w, group, "kspace", type, 3, dim, a->kspace, NULL);
+	if (a->sensitivity)
+		writer_set(w, group, "sensitivity", type, 3, dim, a->sensitivity, NULL);
+	if (group >= 0)
+		H5Gclose(group);
 	if (type >= 0)
 		H5Tclose(type);
 }
@@ -143,7 +185,7 @@ static void fill_path(const struct draw *d, double *k, double *time)
 
 static precess_status put_signal(struct writer *w, const struct io_result *r)
 {
-	hsize_t dim[2] = { r->result->n_sample, 3 };
+	uint64_t dim[2] = { r->result->n_sample, 3 };
 	size_t i, n = r->result->n_sample;
 	float *signal = malloc((2 * n + 1) * sizeof *signal);
 	double *k = calloc(3 * n + 1, sizeof *k), *time = calloc(n + 1, sizeof *time);
@@ -179,14 +221,14 @@ static void put_maps(struct writer *w, const struct maps *m)
 		[PROGRAM_MAP_T2p] = "s",
 		[PROGRAM_MAP_dB0] = "Hz",
 	};
-	hsize_t dim[2];
+	uint64_t dim[2];
 	hid_t group;
 	int k;
 
 	if (!m || w->failed)
 		return;
-	dim[0] = (hsize_t)m->ny;
-	dim[1] = (hsize_t)m->nx;
+	dim[0] = (uint64_t)m->ny;
+	dim[1] = (uint64_t)m->nx;
 	group = writer_check(w, H5Gcreate2(w->file, "maps", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
 	for (k = 0; k < PROGRAM_MAPS; k++)
 		if (m->map[k])
@@ -199,18 +241,17 @@ static void put_maps(struct writer *w, const struct maps *m)
 /* ------------------------------------------------------------------ the file */
 precess_status io_write_result(const char *path, const struct io_result *r)
 {
-	struct writer w = { .file = hdf5_create() };
+	struct writer w;
 	precess_status st;
 
-	if (w.file < 0)
-		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
+	TRY(writer_open(&w, path));
 	put_attributes(&w, r);
 	put_kspace(&w, r);
+	put_coils(&w, r);
 	st = r->result ? put_signal(&w, r) : PRECESS_OK;
-	if (st) {
-		H5Fclose(w.file);
-		return st;
-	}
-	put_maps(&w, r->maps);
-	return hdf5_write(path, w.file, w.failed);
+	if (!st)
+		put_maps(&w, r->maps);
+	st = writer_close(&w, path, st);
+out:
+	return st;
 }

@@ -1,7 +1,9 @@
-/* Attributes and datasets of an HDF5 file. */
+/* Attributes and datasets of the HDF5 files that we write. */
 #include "runtime/io/writer.h"
 
 #include <string.h>
+
+#include "runtime/io/internal.h"
 
 enum {
 	GZIP = 4,         /* beyond this level maps shrink no further */
@@ -48,9 +50,11 @@ void writer_text(struct writer *w, hid_t at, const char *name, const char *value
 		H5Sclose(space);
 }
 
-void writer_numbers(struct writer *w, hid_t at, const char *name, const double *v, hsize_t n)
+void writer_numbers(struct writer *w, hid_t at, const char *name, const double *v, uint64_t n)
 {
-	hid_t space = writer_check(w, n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, NULL));
+	hsize_t length = n;
+	hid_t space = writer_check(w, n == 1 ? H5Screate(H5S_SCALAR)
+					     : H5Screate_simple(1, &length, NULL));
 
 	put(w, at, name, H5T_NATIVE_DOUBLE, space, v);
 	if (space >= 0)
@@ -75,9 +79,9 @@ hid_t writer_complex(struct writer *w)
 }
 
 void writer_set(struct writer *w, hid_t at, const char *name, hid_t type, int rank,
-		    const hsize_t *dim, const void *data, const char *units)
+		    const uint64_t *dim, const void *data, const char *units)
 {
-	hsize_t chunk[3], limit = rank > 1 && dim[rank - 1] > 3 ? CHUNK_SIDE : CHUNK_LENGTH;
+	hsize_t size[3], chunk[3], limit = rank > 1 && dim[rank - 1] > 3 ? CHUNK_SIDE : CHUNK_LENGTH;
 	hid_t space, plist, set;
 	bool empty = false;
 	int i;
@@ -85,10 +89,11 @@ void writer_set(struct writer *w, hid_t at, const char *name, hid_t type, int ra
 	if (w->failed)
 		return;
 	for (i = 0; i < rank; i++) {
+		size[i] = dim[i];
 		empty |= dim[i] == 0;
 		chunk[i] = i < rank - 2 ? 1 : dim[i] < limit ? dim[i] : limit;
 	}
-	space = writer_check(w, H5Screate_simple(rank, dim, NULL));
+	space = writer_check(w, H5Screate_simple(rank, size, NULL));
 	plist = writer_check(w, H5Pcreate(H5P_DATASET_CREATE));
 	if (!empty) {
 		H5Pset_chunk(plist, rank, chunk);
@@ -108,4 +113,21 @@ void writer_set(struct writer *w, hid_t at, const char *name, hid_t type, int ra
 		H5Pclose(plist);
 	if (space >= 0)
 		H5Sclose(space);
+}
+
+/* ------------------------------------------------------------------ the file */
+precess_status writer_open(struct writer *w, const char *path)
+{
+	*w = (struct writer){ .file = hdf5_create() };
+	if (w->file < 0)
+		return precess_fail(PRECESS_EIO, "cannot build %s: HDF5 failed", path);
+	return PRECESS_OK;
+}
+
+precess_status writer_close(struct writer *w, const char *path, precess_status st)
+{
+	if (!st)
+		return hdf5_write(path, w->file, w->failed);
+	H5Fclose(w->file);
+	return st;
 }

@@ -14,12 +14,12 @@
 #include <string.h>
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
-static const double same_place = 6;   /* cells: what is nearer cannot be cut off and counts as part of
+static const double same_place = 6; /* cells: what is nearer cannot be cut off and counts as part of
 				       * the echo. Deviations of MOLED's gradients by 5 % move those
 				       * under an echo by up to 5 */
-static const double weak = 0.1;       /* of the strongest echo: does not narrow the window */
-static const double narrowest = 4;    /* cells: a window that shows nothing */
-static const double flat = 0.5;       /* part of the window's half width before it falls */
+static const double weak = 0.1;     /* of the strongest echo: does not narrow the window */
+static const double narrowest = 4;  /* cells: a window that shows nothing */
+static const double flat = 0.5;     /* part of the window's half width before it falls */
 
 enum { ECHO_PATHWAYS = 8, ECHOES = 16 };
 struct echo {
@@ -127,15 +127,18 @@ static precess_status find_echoes(struct detachment *t, const struct draw *d, do
 		if (!is_primary(p, &p->pathway[i]))
 			continue;
 		if (t->n == ECHOES)
-			return precess_fail(PRECESS_EINVAL, "%s has too many separate echoes (limit %d)",
-					    p->name, ECHOES);
+			return precess_fail(PRECESS_EINVAL,
+					    "%s has too many separate echoes (limit %d)", p->name,
+					    ECHOES);
 		place_of(t->echo[t->n].k, d, &p->pathway[i]);
 		t->echo[t->n++].te = d->value[p->pathway[i].time];
 	}
 	if (t->n < 2)
-		return precess_fail(PRECESS_EINVAL, "%s has %d spin echo%s with a place of its own in "
-				    "k-space; demodulate needs 2 or more, as of sequences/moled.seq",
-				    p->name, t->n, t->n == 1 ? "" : "es");
+		return precess_fail(
+			PRECESS_EINVAL,
+			"%s has %d spin echo%s with a place of its own in "
+			"k-space; demodulate needs 2 or more, as of sequences/moled.seq",
+			p->name, t->n, t->n == 1 ? "" : "es");
 	qsort(t->echo, (size_t)t->n, sizeof *t->echo, by_time);
 	for (uint32_t i = 0; i < p->n_pathway; i++) {
 		const struct program_pathway *q = &p->pathway[i];
@@ -187,9 +190,10 @@ static precess_status find_window(struct detachment *t, const struct draw *d)
 		}
 	}
 	if (t->half[0] < narrowest || t->half[1] < narrowest)
-		return precess_fail(PRECESS_EINVAL, "the echoes of %s lie too near to each other, or to "
-				    "the edge of k-space: %.3g x %.3g cells are left for each", p->name,
-				    2 * t->half[0], 2 * t->half[1]);
+		return precess_fail(PRECESS_EINVAL,
+				    "the echoes of %s lie too near to each other, or to "
+				    "the edge of k-space: %.3g x %.3g cells are left for each",
+				    p->name, 2 * t->half[0], 2 * t->half[1]);
 	return PRECESS_OK;
 }
 
@@ -199,7 +203,8 @@ static void make_kernel(double *h, int n, double half)
 {
 	memset(h, 0, (size_t)n * sizeof *h);
 	for (int f = 0; f < half; f++) {
-		double u = (f / half - flat) / (1 - flat), w = u > 0 ? 0.5 + 0.5 * cos(0.5 * tau * u) : 1;
+		double u = (f / half - flat) / (1 - flat),
+		       w = u > 0 ? 0.5 + 0.5 * cos(0.5 * tau * u) : 1;
 
 		for (int i = 0; i < n; i++)
 			h[i] += (f ? 2 : 1) * w * cos(tau * fmod((double)f * i, n) / n) / n;
@@ -261,9 +266,11 @@ static precess_status detach(struct mapping_series *out, const struct mapping_se
 		for (size_t z = 0; z < n; z += plane) {
 			shift(image + 2 * z, s->image + 2 * z, s->nx, s->ny, t->echo[e].k);
 			for (int y = 0; y < s->ny; y++)
-				convolve(image + 2 * (z + (size_t)y * (size_t)s->nx), line, h[0], s->nx, 1);
+				convolve(image + 2 * (z + (size_t)y * (size_t)s->nx), line, h[0],
+					 s->nx, 1);
 			for (int x = 0; x < s->nx; x++)
-				convolve(image + 2 * (z + (size_t)x), line, h[1], s->ny, (size_t)s->nx);
+				convolve(image + 2 * (z + (size_t)x), line, h[1], s->ny,
+					 (size_t)s->nx);
 		}
 		TRY(mapping_series_add(out, t->echo[e].te, image));
 	}
@@ -297,7 +304,8 @@ static void model(double *value, double *slope, const double *x, const void *con
 		value[e] = x[0] * size;
 		if (slope) {
 			slope[e * FIT_PARAMETERS] = size;
-			slope[e * FIT_PARAMETERS + 1] = size > 0 ? x[0] * (re * dre + im * dim) / size : 0;
+			slope[e * FIT_PARAMETERS + 1] =
+				size > 0 ? x[0] * (re * dre + im * dim) / size : 0;
 		}
 	}
 }
@@ -308,7 +316,8 @@ static bool fit_voxel(struct mapping_voxel *out, const double *magnitude, size_t
 {
 	const struct detachment *t = context;
 	const struct echo *a = &t->echo[0], *b = &t->echo[t->n - 1];
-	double size[2] = { hypot(a->part[0].re, a->part[0].im), hypot(b->part[0].re, b->part[0].im) };
+	double size[2] = { hypot(a->part[0].re, a->part[0].im),
+			   hypot(b->part[0].re, b->part[0].im) };
 	struct fit f = t->fit;
 	double r2;
 
@@ -348,18 +357,22 @@ out:
 precess_status mapping_demodulate(struct mapping_maps *m, const struct mapping_series *s,
 				  const struct mapping_options *o)
 {
-	struct detachment t = { .r2_lo = 1 / o->t2_hi, .r2_hi = 1 / o->t2_lo,
+	struct detachment t = { .r2_lo = 1 / o->t2_hi,
+				.r2_hi = 1 / o->t2_lo,
 				.fit = { .model = model, .n_x = 2 } };
 	struct mapping_series *echoes = NULL;
 	unsigned kinds = 0;
 	precess_status st;
 
 	if (!o->program)
-		return precess_fail(PRECESS_EINVAL, "demodulate needs the sequence of the image beside it, "
+		return precess_fail(PRECESS_EINVAL,
+				    "demodulate needs the sequence of the image beside it, "
 				    "as in precess map sequences/moled.seq IMAGE.h5");
 	if (s->n_echo != 1)
-		return precess_fail(PRECESS_EINVAL, "demodulate takes one image in which the echoes "
-				    "overlap; there are %d", s->n_echo);
+		return precess_fail(PRECESS_EINVAL,
+				    "demodulate takes one image in which the echoes "
+				    "overlap; there are %d",
+				    s->n_echo);
 	TRY(find_detachment(&t, o));
 	TRY(mapping_series_create(&echoes, s->nx, s->ny, s->nz));
 	TRY(detach(echoes, s, &t));

@@ -121,12 +121,14 @@ precess_status mapping_prepare(struct mapping_maps *m, const struct mapping_seri
 {
 	for (int i = 0; i < s->n_echo; i++) {
 		if (isnan(s->te[i]))
-			return precess_fail(PRECESS_EINVAL, "image %d has no echo time: name the times "
-					    "of all images with --te, as in --te 35ms,50ms", i + 1);
+			return precess_fail(PRECESS_EINVAL,
+					    "image %d has no echo time: name the times "
+					    "of all images with --te, as in --te 35ms,50ms",
+					    i + 1);
 	}
 	if (s->n_echo < least)
-		return precess_fail(PRECESS_EINVAL, "%s needs %d echoes or more; there %s %d", method,
-				    least, s->n_echo == 1 ? "is" : "are", s->n_echo);
+		return precess_fail(PRECESS_EINVAL, "%s needs %d echoes or more; there %s %d",
+				    method, least, s->n_echo == 1 ? "is" : "are", s->n_echo);
 	if (s->n_echo > FIT_ECHOES)
 		return precess_fail(PRECESS_EINVAL, "too many echoes: %d (limit %d)", s->n_echo,
 				    FIT_ECHOES);
@@ -139,8 +141,10 @@ precess_status mapping_t1(double *t1, const struct mapping_options *o)
 
 	*t1 = o->t1 > 0 ? o->t1 : m->value;
 	if (!(o->t1 > 0) && m->channel)
-		return precess_fail(PRECESS_EINVAL, "%s takes T1 from the object: name one, as in "
-				    "--t1 1", o->program->name);
+		return precess_fail(PRECESS_EINVAL,
+				    "%s takes T1 from the object: name one, as in "
+				    "--t1 1",
+				    o->program->name);
 	return PRECESS_OK;
 }
 
@@ -196,7 +200,8 @@ precess_status mapping_voxels(struct mapping_maps *m, const struct mapping_serie
 
 	for (int k = 0; k < MAPPING_KINDS; k++) {
 		if (kinds & 1u << k && !(m->map[k] = calloc(n + 1, sizeof *m->map[k])))
-			return precess_fail(PRECESS_ENOMEM, "out of memory for maps of %zu voxels", n);
+			return precess_fail(PRECESS_ENOMEM, "out of memory for maps of %zu voxels",
+					    n);
 	}
 	progress_begin(&p, "fitting", n, o->quiet);
 #pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(+ : in, failed, limit)
@@ -215,8 +220,11 @@ precess_status mapping_voxels(struct mapping_maps *m, const struct mapping_serie
 	if (interrupted())
 		return precess_fail(PRECESS_ECANCEL, "interrupted");
 	if (in == failed)
-		return precess_fail(PRECESS_EINVAL, in ? "none of %zu voxels in the mask has a signal "
-				    "that can be fitted" : "no voxel is in the mask: lower --mask", in);
+		return precess_fail(PRECESS_EINVAL,
+				    in ? "none of %zu voxels in the mask has a signal "
+					 "that can be fitted"
+				       : "no voxel is in the mask: lower --mask",
+				    in);
 	m->n_voxel = in;
 	m->n_failed = failed;
 	m->n_limit = limit;

@@ -76,7 +76,9 @@ static bool fit_voxel(struct mapping_voxel *out, const double *magnitude, size_t
 precess_status mapping_mono(struct mapping_maps *m, const struct mapping_series *s,
 			    const struct mapping_options *o)
 {
-	struct decay d = { .te = s->te, .r2_lo = 1 / o->t2_hi, .r2_hi = 1 / o->t2_lo,
+	struct decay d = { .te = s->te,
+			   .r2_lo = 1 / o->t2_hi,
+			   .r2_hi = 1 / o->t2_lo,
 			   .fit = { .model = model, .n_x = 2 } };
 	unsigned kinds = 0;
 	precess_status st;

@@ -112,8 +112,10 @@ precess_status mapping_noise_estimate(double *sigma, const struct mapping_series
 		}
 	}
 	if (count < NOISE_VOXELS || !(sum > 0))
-		return precess_fail(PRECESS_EINVAL, "the noise cannot be told from %zu values outside "
-				    "the mask: give its deviation with --sigma", count);
+		return precess_fail(PRECESS_EINVAL,
+				    "the noise cannot be told from %zu values outside "
+				    "the mask: give its deviation with --sigma",
+				    count);
 	*sigma = sqrt(sum / (2 * (double)count));
 	return PRECESS_OK;
 }

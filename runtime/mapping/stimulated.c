@@ -82,7 +82,8 @@ precess_status mapping_stimulated(struct mapping_maps *m, const struct mapping_s
 	precess_status st;
 
 	if (!o->program)
-		return precess_fail(PRECESS_EINVAL, "stimulated needs the sequence of the images beside "
+		return precess_fail(PRECESS_EINVAL,
+				    "stimulated needs the sequence of the images beside "
 				    "them, as in precess map sequences/cpmg.seq IMAGE.h5");
 	TRY(mapping_prepare(m, s, o, t.fit.n_x + (o->noise == MAPPING_NOISE_offset), "stimulated"));
 	TRY(fit_noise(&t.fit, &kinds, m, s, o));

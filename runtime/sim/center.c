@@ -12,7 +12,8 @@ static const double s_per_ps = 1e-12;
 
 static bool excites(const char *use, double flip)
 {
-	return use && strcmp(use, "undefined") ? !strcmp(use, "excitation") : fabs(flip) <= refocuses;
+	return use && strcmp(use, "undefined") ? !strcmp(use, "excitation")
+					       : fabs(flip) <= refocuses;
 }
 
 /* Excitations of the epoch's history up to it. */
@@ -39,8 +40,8 @@ static double excitation_before(const struct draw *d, double t)
 	for (uint32_t i = 0; i < p->n_event; i++) {
 		const struct draw_event *e = &d->event[d->at[i]];
 
-		if (e->kind != PROGRAM_RF || (double)e->start * s_per_ps >= t || e->start <= begun ||
-		    !excites(p->event[i].use, e->flip))
+		if (e->kind != PROGRAM_RF || (double)e->start * s_per_ps >= t ||
+		    e->start <= begun || !excites(p->event[i].use, e->flip))
 			continue;
 		begun = e->start;
 		last = (double)(e->start + e->center) * s_per_ps;

@@ -20,12 +20,27 @@ struct sim_ensemble {
 	double reach, error;
 };
 
+/* Memory kept from one run to the next (store.c). */
+struct sim_store {
+	struct sim_block {
+		void *data;
+		size_t size;
+	} *block;
+	uint32_t n;
+};
+/* Block `at`, of at least so many bytes, aligned: zero when new, else as it was left. NULL: out of
+ * memory. */
+void *sim_store_get(struct sim_store *s, uint32_t at, size_t bytes);
+void sim_store_clear(struct sim_store *s);
+enum { SIM_SUMS, SIM_PROBE, SIM_THREADS /* then SIM_PER_THREAD each */ };
+enum { SIM_WORK, SIM_GRIDS, SIM_ROWS, SIM_PER_THREAD };
+
 struct sim_plan {
 	const struct draw *draw;
 	const struct maps *maps;
 	double tolerance;      /* resolved: > 0 */
 	int threads, nz;       /* resolved: >= 1 */
-	bool quiet;
+	bool quiet, fast;
 	double slice;          /* thickness in m; 0 only when nothing happens along z */
 	double scale;          /* 1 / (nx ny nz): the signal is a mean */
 
@@ -36,6 +51,7 @@ struct sim_plan {
 	                        * adds to 1/T2 (exact); elsewhere `ensemble` is needed */
 	struct sim_ensemble ensemble;
 
+	struct sim_store *store; /* NULL: nothing is kept */
 	const struct backend *backend; /* of the line method; NULL: the processor */
 	enum sim_method asked;
 	uint8_t *method;       /* enum sim_method per readout of the program, never SIM_auto */
@@ -49,6 +65,8 @@ struct sim_plan {
 	char device[96];       /* "cpu avx512 (AMD EPYC ...)"; the line method may write it */
 };
 
+/* The largest of n complex numbers, by magnitude. */
+double sim_largest(const double *signal, size_t n);
 /* Fills survey and n_live, checks the maps. */
 precess_status sim_survey(struct sim_plan *plan);
 /* Fills `live` if it is not there. */

@@ -7,6 +7,7 @@
  * (line_series.c), so per line there are `terms` sums over y and as many Fourier transforms over x.
  *
  *     line.c         number of terms, bound, report
+ *     line_probe.c   how large errors are beside the signal, before
  *     line_series.c  the polynomial and its error
  *     line_plan.c    readouts into lines, lines into pieces that share their weights; tables
  *     line_build.c   pulses and precession: which there are, tables for them
@@ -75,8 +76,8 @@ struct line_piece {
 /* Planes computed from the maps alone. A cached one lives for a whole chunk, the others are made
  * when an epoch asks for them, in planes of their kind. */
 struct line_build {
-	enum line_build_kind { LINE_ROTATION, LINE_RESONANT, LINE_BLOCH, LINE_STEPPED, LINE_FACTOR,
-			       LINE_RECOVER, LINE_BUILDS } kind;
+	enum line_build_kind { LINE_ROTATION, LINE_RESONANT, LINE_EXCITE, LINE_BLOCH, LINE_STEPPED,
+			       LINE_FACTOR, LINE_RECOVER, LINE_BUILDS } kind;
 	bool cached, through; /* through: differs along z */
 	uint32_t plane, pulse;
 	double t, turns, phase, k[2];
@@ -124,7 +125,7 @@ struct line_plan {
 	struct line_series series;
 	double fastest;             /* decay rates are clipped here: no signal is left */
 	double mean_m0, b1[2];      /* least and most */
-	double steps;               /* of pulses in single precision, as on devices: they round */
+	double steps;               /* of pulses in single precision: they round */
 	double alias;               /* what orders leave out of the spins asked for, of M0 */
 	int nx, ny, blocks, parts;  /* blocks of lanes, parts of the rows: tasks */
 	struct line_shape *shape;       uint32_t n_shape;
@@ -138,11 +139,11 @@ struct line_plan {
 	struct line_train *train;       uint32_t n_train;
 	struct train_choice choice;
 	bool trains;                    /* may be used */
+	struct sim_store *store, own;   /* the run's; of a plan without one */
 	float *sum;                     /* [task][line][term][re, im][lane] of the current batch */
 	size_t per_line;                /* floats: terms x 2 x lanes */
 	bool every_row;                 /* those without spins too: for the benchmark */
 	const void *context;            /* of a `look` other than the usual one */
-	size_t sum_size;
 	double *weight;                 /* [task][piece]: sums of |weight| */
 };
 
@@ -197,5 +198,11 @@ precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, li
 void line_look_sums(struct line_work *w, const struct line_history *h, float *sum);
 /* Samples of their lines into sim->signal. */
 precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last);
+/* All histories. Then: mean |weight| of a piece at its first line, the largest sample. */
+precess_status line_run(struct line_plan *p);
+double line_weight(const struct line_plan *p, uint32_t piece);
+double line_largest(const struct line_plan *p);
+/* The largest mean |weight| over the largest sample, about; 0: not known, the grid is small. */
+precess_status line_probe(double *ratio, const struct sim_plan *sim, struct sim_store *store);
 
 #endif

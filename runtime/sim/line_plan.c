@@ -329,7 +329,7 @@ static bool ready(const struct line_plan *p, int build)
  * does not know their number). */
 static void place(struct line_plan *p, struct line_history *h)
 {
-	static const uint32_t size[LINE_BUILDS] = { 2, 7, 12, 12, 2, 2 };
+	static const uint32_t size[LINE_BUILDS] = { 2, 7, 3, 12, 12, 2, 2 };
 	uint32_t next = 2 * h->n_slot, cached = 0, scratch[LINE_BUILDS];
 
 	for (int k = 0; k < LINE_BUILDS; k++) {
@@ -465,6 +465,7 @@ precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bo
 	if (!p)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	p->sim = sim;
+	p->store = sim->store ? sim->store : &p->own;
 	p->trains = trains;
 	for (uint32_t r = 0; r < sim->draw->program->n_readout; r++)
 		if (is_mine(sim, r))
@@ -513,7 +514,7 @@ void line_plan_free(struct line_plan *p)
 	free(p->epoch);
 	free(p->order);
 	free(p->history);
-	free(p->sum);
+	sim_store_clear(&p->own);
 	free(p->weight);
 	free(p);
 }

@@ -2,6 +2,7 @@
 #include "runtime/backend/backend.h"
 #include "runtime/sim/internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ struct refusal {
 static bool takes_line(const struct sim_plan *plan, uint32_t r, const char **why)
 {
 	*why = "the tolerance is below what single precision can promise";
-	return !(plan->asked == SIM_auto && plan->tolerance < SIM_LINE_FLOOR) &&
+	return !(plan->asked == SIM_auto && !plan->fast && plan->tolerance < SIM_LINE_FLOOR) &&
 	       sim_line_applies(plan->draw, plan->maps, r, why);
 }
 
@@ -77,6 +78,15 @@ static void report_refusals(struct sim_plan *plan)
 			    p->n_readout, refusal[i].why);
 }
 
+static uint32_t count(const struct sim_plan *plan, enum sim_method m)
+{
+	uint32_t n = 0;
+
+	for (uint32_t r = 0; r < plan->draw->program->n_readout; r++)
+		n += plan->method[r] == m;
+	return n;
+}
+
 static precess_status choose_methods(struct sim_plan *plan, enum sim_method method)
 {
 	precess_status st = PRECESS_OK;
@@ -93,7 +103,7 @@ static precess_status choose_methods(struct sim_plan *plan, enum sim_method meth
 					    "%u: %s; use `auto` or `direct`",
 					    sim_method_name(method), r, why);
 	}
-	if (method == SIM_auto || method == SIM_nufft)
+	if (method == SIM_nufft || (method == SIM_auto && count(plan, SIM_direct)))
 		TRY(sim_nufft_choose(plan));
 	if (method == SIM_auto)
 		report_refusals(plan);
@@ -103,20 +113,7 @@ out:
 
 static void name_device(struct sim_plan *plan)
 {
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	char line[256], *name;
-
-	snprintf(plan->device, sizeof plan->device, "cpu");
-	while (f && fgets(line, sizeof line, f)) {
-		if (strncmp(line, "model name", 10) || !(name = strchr(line, ':')))
-			continue;
-		name += 1 + strspn(name + 1, " ");
-		name[strcspn(name, "\n")] = '\0';
-		snprintf(plan->device, sizeof plan->device, "cpu (%.80s)", name);
-		break;
-	}
-	if (f)
-		fclose(f);
+	snprintf(plan->device, sizeof plan->device, "cpu (%.80s)", cpu_name());
 }
 
 /* Where the line method runs; the other methods are the processor's. */
@@ -154,7 +151,7 @@ static precess_status make_plan(struct sim_plan *plan, const struct draw *d, con
 	struct text why;
 	precess_status st;
 
-	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet };
+	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet, .fast = o->fast };
 	text_init(&plan->report);
 	text_init(&why);
 	plan->tolerance = o->tolerance > 0 ? o->tolerance : default_tolerance;
@@ -196,25 +193,21 @@ static void erase_plan(struct sim_plan *plan)
 }
 
 /* ------------------------------------------------------------------ running */
-static uint32_t count(const struct sim_plan *plan, enum sim_method m)
+double sim_largest(const double *signal, size_t n)
 {
-	uint32_t n = 0;
+	double most = 0;
 
-	for (uint32_t r = 0; r < plan->draw->program->n_readout; r++)
-		n += plan->method[r] == m;
-	return n;
+	for (size_t i = 0; i < 2 * n; i += 2) {
+		double v = signal[i] * signal[i] + signal[i + 1] * signal[i + 1];
+
+		most = v > most ? v : most;
+	}
+	return sqrt(most);
 }
 
 static double largest(const struct sim_plan *plan)
 {
-	double v = 0;
-
-	for (uint32_t i = 0; i < plan->draw->program->n_sample; i++) {
-		double re = plan->signal[2 * i], im = plan->signal[2 * i + 1];
-
-		v = fmax(v, re * re + im * im);
-	}
-	return sqrt(v);
+	return sim_largest(plan->signal, plan->draw->program->n_sample);
 }
 
 /* The mean of M0: no signal is larger. */
@@ -247,7 +240,7 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 	if (count(plan, SIM_line))
 		TRY(sim_line(plan));
 	TRY(run_doubles(plan));
-	if (asked != SIM_auto || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
+	if (asked != SIM_auto || plan->fast || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
 	    plan->bound <= plan->tolerance * largest(plan))
 		goto out;
 	/* The terms were chosen before the largest sample was known. */
@@ -315,8 +308,41 @@ static precess_status make_result(struct sim_result **out, struct sim_plan *plan
 	return PRECESS_OK;
 }
 
+/* ------------------------------------------------------------------ runs */
+struct sim_prepared {
+	const struct program *program;
+	struct sim_store store;
+};
+
+precess_status sim_prepare(struct sim_prepared **out, const struct program *p)
+{
+	*out = calloc(1, sizeof **out);
+	if (!*out)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	(*out)->program = p;
+	return PRECESS_OK;
+}
+
+void sim_prepared_free(struct sim_prepared *s)
+{
+	if (!s)
+		return;
+	sim_store_clear(&s->store);
+	free(s);
+}
+
 precess_status sim_run(struct sim_result **out, const struct draw *d, const struct maps *m,
 		       const struct sim_options *options)
+{
+	struct sim_prepared once = { .program = d->program };
+	precess_status st = sim_prepared_run(out, &once, d, m, options);
+
+	sim_store_clear(&once.store);
+	return st;
+}
+
+precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s, const struct draw *d,
+				const struct maps *m, const struct sim_options *options)
 {
 	static const struct sim_options defaults = { .quiet = true };
 	const struct sim_options *o = options ? options : &defaults;
@@ -324,9 +350,11 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	struct sim_plan plan = { 0 };
 	precess_status st;
 
+	assert(d->program == s->program);
 	*out = NULL;
 	TRY(check_options(o));
 	TRY(make_plan(&plan, d, m, o));
+	plan.store = &s->store;
 	TRY(run_methods(&plan, o->method));
 	if (plan.backend && !count(&plan, SIM_line))
 		name_device(&plan); /* nothing was left to the other */
@@ -334,6 +362,8 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	TRY(make_result(out, &plan));
 	(*out)->seconds = clock_seconds() - begun;
 out:
+	if (st)
+		sim_store_clear(&s->store); /* half-filled grids may be in it */
 	erase_plan(&plan);
 	return st;
 }

@@ -14,8 +14,9 @@
 enum { SIDE = 128, VOXELS = SIDE * SIDE };
 static const double tau = 6.283185307179586476925;
 
-static const struct mapping_options plain = { .threshold = 0.2, .t2_lo = 1e-3, .t2_hi = 5,
-					      .quiet = true };
+static const struct mapping_options plain = {
+	.threshold = 0.2, .t2_lo = 1e-3, .t2_hi = 5, .quiet = true
+};
 
 static struct mapping_maps *run(const float *image, const struct program *p, const double *param)
 {
@@ -75,7 +76,8 @@ static void separate_echoes(void **state)
 	uint32_t n = 0;
 
 	(void)state;
-	for (uint32_t i = 0; i < p->n_pathway; i++) { /* the strongest four are the primary echoes */
+	for (uint32_t i = 0; i < p->n_pathway;
+	     i++) { /* the strongest four are the primary echoes */
 		if (i < 4)
 			p->pathway[n++] = p->pathway[i];
 	}

@@ -43,7 +43,9 @@ static struct mapping_series *decays(const double *time, int n, double floor, do
 	return s;
 }
 
-static const struct mapping_options plain = { .threshold = -1, .t2_lo = 1e-3, .t2_hi = 5, .quiet = true };
+static const struct mapping_options plain = {
+	.threshold = -1, .t2_lo = 1e-3, .t2_hi = 5, .quiet = true
+};
 
 static struct mapping_maps *run(const struct mapping_series *s, const struct mapping_options *o)
 {
@@ -74,8 +76,8 @@ static void decay_comes_back(void **state)
 		near((double)m->map[MAPPING_T2][i], t2_of(i), 4e-7 * (1 + t2_of(i) / 55e-3));
 		near((double)m->map[MAPPING_M0][i], m0_of(i), 1e-5);
 		assert_true(m->map[MAPPING_residual][i] < 1e-6f);
-		assert_true(m->map[MAPPING_T2_error][i] < 1e-5f * m->map[MAPPING_T2][i] *
-							 (1 + m->map[MAPPING_T2][i] / 55e-3f));
+		assert_true(m->map[MAPPING_T2_error][i] <
+			    1e-5f * m->map[MAPPING_T2][i] * (1 + m->map[MAPPING_T2][i] / 55e-3f));
 	}
 	assert_null(m->map[MAPPING_floor]);
 	mapping_maps_free(m);
@@ -163,7 +165,7 @@ static void rician_floor(void **state)
 		mapping_maps_free(m);
 	}
 	assert_true(mean[0] > 1.06 * t2);
-	near(mean[1], t2, 0.015); /* 2048 voxels of 6 ms each: 0.13 ms */
+	near(mean[1], t2, 0.015);           /* 2048 voxels of 6 ms each: 0.13 ms */
 	near(sqrt(error / spread), 1, 0.2); /* the standard error is one */
 	mapping_series_free(s);
 	free(image);
@@ -179,8 +181,8 @@ static void nothing_to_fit(void **state)
 	for (int e = 0; e < ECHOES; e++) {
 		float *v = s->image + 2 * e * VOXELS;
 
-		v[2 * 3] = v[2 * 3 + 1] = 0; /* no signal */
-		v[2 * 4] = e == 1 ? NAN : 1; /* not a number */
+		v[2 * 3] = v[2 * 3 + 1] = 0;     /* no signal */
+		v[2 * 4] = e == 1 ? NAN : 1;     /* not a number */
 		v[2 * 5] = (float)(1 + 0.1 * e); /* rising */
 		v[2 * 5 + 1] = 0;
 		v[2 * 6] = e == 0; /* one echo only */
@@ -234,12 +236,9 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decay_comes_back),
-		cmocka_unit_test(images_are_put_in_order),
-		cmocka_unit_test(constant_is_fitted),
-		cmocka_unit_test(rician_floor),
-		cmocka_unit_test(nothing_to_fit),
-		cmocka_unit_test(refusals),
+		cmocka_unit_test(decay_comes_back),   cmocka_unit_test(images_are_put_in_order),
+		cmocka_unit_test(constant_is_fitted), cmocka_unit_test(rician_floor),
+		cmocka_unit_test(nothing_to_fit),     cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
