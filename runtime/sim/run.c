@@ -144,6 +144,18 @@ static int spins_through_slice(const struct draw *d, struct text *why)
 	return (int)n;
 }
 
+/* Long runs say so before. */
+static void announce(const struct sim_plan *plan)
+{
+	static const double patience = 20; /* s */
+	struct text t;
+
+	text_init(&t);
+	cost_tell(&t, plan, patience);
+	fputs(t.data, stderr);
+	text_free(&t);
+}
+
 static precess_status make_plan(struct sim_plan *plan, const struct draw *d, const struct maps *m,
 				const struct sim_options *o)
 {
@@ -177,6 +189,8 @@ static precess_status make_plan(struct sim_plan *plan, const struct draw *d, con
 		goto out;
 	}
 	TRY(choose_methods(plan, o->method));
+	if (!plan->quiet)
+		announce(plan);
 out:
 	text_free(&why);
 	return st;
