@@ -5,27 +5,51 @@
 /* ------------------------------------------------------------------ pulses */
 /* The map of a whole pulse: one step after another, each halved until its series is short. */
 SPIN_HD struct spin_map pulse_map(const struct bloch_pulse_numbers *p,
-				  const struct spin_complex *field, const struct spin *s, float x,
+				  const struct bloch_field *field, const struct spin *s, float x,
 				  float y, float z)
 {
-	struct spin_map all = spin_map_none(), one;
-	float half = ldexpf(1.0f, -p->halvings);
-	float w = s->f * (6.28318530718f * p->h) + p->offset + p->g[0] * x + p->g[1] * y +
-		  p->g[2] * z;
-	float r1 = s->r1 * p->h * half, r2 = s->r2 * p->h * half, b1 = s->b1 * half;
+	struct spin_map all = spin_map_none(), rest = spin_map_none(), one;
 
+	rest.e[0] = rest.e[4] = rest.e[8] = 0;
 	for (uint32_t i = 0; i < p->n; i++) {
-		struct spin_complex b = field[p->first + i];
+		const struct bloch_field *q = &field[p->first + i];
+		float half = ldexpf(1.0f, -q->halvings), h = q->h * half;
+		float w = s->f * (6.28318530718f * q->h) + q->offset + q->g[0] * x + q->g[1] * y +
+			  q->g[2] * z;
+		float tilt = q->tilt[0] * x + q->tilt[1] * y + q->tilt[2] * z;
+		float bx = s->b1 * q->re, by = s->b1 * q->im;
 
-		one = spin_step(b1 * b.re, b1 * b.im, w * half, r1, r2, s->m0);
-		for (int k = 0; k < p->halvings; k++)
+		one = spin_step((bx + tilt * by) * half, (by - tilt * bx) * half, w * half, s->r1 * h,
+				s->r2 * h, s->m0);
+		if (!q->halvings) {
+			spin_step_after(&all, &rest, &one);
+			continue;
+		}
+		one = spin_whole(one);
+		for (int k = 0; k < q->halvings; k++)
 			one = spin_after(&one, &one);
-		all = i ? spin_after(&one, &all) : one;
+		all = spin_after(&one, &all);
+		for (int k = 0; k < 3; k++)
+			one.c[k] = 0; /* it has had its recovery */
+		rest = spin_after(&one, &rest);
+	}
+	for (int k = 0; k < 9; k++)
+		all.e[k] += rest.e[k];
+	for (int k = 0; k < 3; k++)
+		all.c[k] += rest.c[k];
+	if (p->turn != 0) {
+		struct spin_complex r = spin_circle(p->turn);
+
+		one = spin_map_none();
+		one.e[0] = one.e[4] = r.re;
+		one.e[1] = -r.im;
+		one.e[3] = r.im;
+		all = spin_after(&one, &all);
 	}
 	return all;
 }
 
-__global__ void __launch_bounds__(LAUNCH_THREADS)
+__global__ void __launch_bounds__(BACKEND_THREADS)
 k_pulses(float *map, const float *spins, struct bloch_schedule s)
 {
 	size_t n = (size_t)s.nx * (size_t)s.ny;
@@ -135,8 +159,8 @@ SPIN_HD void show(struct spin_complex *view, const struct place *p, uint32_t ind
 	to->im = add ? to->im + w.im : w.im;
 }
 
-/* The orders of an epoch: pulse, views, precession. */
-SPIN_HD void run_orders(struct spin_complex *slot, struct spin_complex *view,
+/* The orders of an epoch: pulse, views, precession. Slots lie `apart` from each other. */
+SPIN_HD void run_orders(struct spin_complex *slot, size_t apart, struct spin_complex *view,
 			const struct place *p, const struct bloch_epoch *e,
 			const struct spin_map *pulse, struct spin_complex f, float e1)
 {
@@ -144,9 +168,9 @@ SPIN_HD void run_orders(struct spin_complex *slot, struct spin_complex *view,
 
 	for (uint32_t j = e->first_order; j < e->first_order + e->n_order; j++) {
 		struct bloch_order o = p->s->order[j];
-		struct spin_complex plus = o.clear_plus ? none : slot[o.plus];
-		struct spin_complex minus = o.minus < 0 || o.clear_minus ? none : slot[o.minus];
-		struct spin_complex z = o.clear_z ? none : slot[o.z];
+		struct spin_complex plus = o.clear_plus ? none : slot[(size_t)o.plus * apart];
+		struct spin_complex minus = o.minus < 0 || o.clear_minus ? none : slot[(size_t)o.minus * apart];
+		struct spin_complex z = o.clear_z ? none : slot[(size_t)o.z * apart];
 
 		if (e->kind != BLOCH_NONE && o.minus < 0)
 			pulse_zero(&plus, &z, pulse);
@@ -162,107 +186,120 @@ SPIN_HD void run_orders(struct spin_complex *slot, struct spin_complex *view,
 			z.re = z.re * e1 + (o.minus < 0 ? p->me.m0 * (1 - e1) : 0);
 			z.im *= e1;
 		}
-		slot[o.plus] = plus;
+		slot[(size_t)o.plus * apart] = plus;
 		if (o.minus >= 0)
-			slot[o.minus] = minus;
-		slot[o.z] = z;
+			slot[(size_t)o.minus * apart] = minus;
+		slot[(size_t)o.z * apart] = z;
 	}
 }
 
 /* One spin through the slice: every view of the epoch sees it, and the moment along z turns it. */
-SPIN_HD void run_spin(struct spin_complex *slot, struct spin_complex *view, const struct place *p,
-		      const struct bloch_epoch *e, const struct bloch_epoch_numbers *q,
-		      const struct spin_map *pulse, struct spin_complex f, float e1, bool add)
+SPIN_HD void run_spin(struct spin_complex *slot, size_t apart, struct spin_complex *view,
+		      const struct place *p, const struct bloch_epoch *e,
+		      const struct bloch_epoch_numbers *q, const struct spin_map *pulse,
+		      struct spin_complex f, float e1, bool add)
 {
+	struct spin_complex *z = slot, *m = slot + apart;
+
 	if (e->kind != BLOCH_NONE)
-		pulse_zero(&slot[1], &slot[0], pulse);
+		pulse_zero(m, z, pulse);
 	for (uint32_t v = e->first_view; v < e->first_view + e->n_view; v++)
-		show(view, p, v, slot[1], add);
+		show(view, p, v, *m, add);
 	if (!e->free_)
 		return;
 	f = spin_times(f, spin_circle(-spin_turns(p->z, q->kz)));
-	slot[1] = spin_times(slot[1], f);
-	slot[0].re = slot[0].re * e1 + p->me.m0 * (1 - e1);
+	*m = spin_times(*m, f);
+	z->re = z->re * e1 + p->me.m0 * (1 - e1);
 }
 
-template <int SLOTS>
-__global__ void __launch_bounds__(LAUNCH_THREADS)
-k_state(struct spin_complex *view, const float *spins, const float *map, struct bloch_schedule s)
+/* One epoch of the spin that `p` is at; `first`: the first one of those through the slice. */
+SPIN_HD void run_epoch(struct spin_complex *slot, size_t apart, struct spin_complex *view,
+		       const struct place *p, uint32_t i, const float *map, bool first)
 {
-	struct spin_complex slot[SLOTS], f, zero = { 0, 0 };
+	const struct bloch_schedule *s = p->s;
+	const struct bloch_epoch *e = &s->epoch[i];
+	const struct bloch_epoch_numbers *q = &s->step[(size_t)p->draw * s->n_epoch + i];
 	struct spin_map pulse = spin_map_none();
-	struct place p;
-	int layers = s.nz ? s.nz : 1;
+	struct spin_complex f = { 1, 0 };
+	float e1 = 1;
 
-	p.s = &s;
-	p.n = (size_t)s.nx * (size_t)s.ny;
-	p.i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-	p.draw = blockIdx.y;
-	if (p.i >= p.n)
+	if (e->kind != BLOCH_NONE)
+		pulse = epoch_pulse(p, e, q, map);
+	if (e->free_) {
+		f = spin_precession(&q->free_, &p->me, p->x, p->y);
+		e1 = expf(-p->me.r1 * q->free_.t.hi);
+	}
+	if (s->nz)
+		run_spin(slot, apart, view, p, e, q, &pulse, f, e1, !first);
+	else
+		run_orders(slot, apart, view, p, e, &pulse, f, e1);
+}
+
+/* Where a thread begins; false where it has no spin to follow. */
+SPIN_HD bool begin(struct place *p, struct spin_complex *view, const float *spins,
+		   const struct bloch_schedule *s, size_t i, uint32_t draw)
+{
+	struct spin_complex zero = { 0, 0 };
+
+	p->s = s;
+	p->n = (size_t)s->nx * (size_t)s->ny;
+	p->i = i;
+	p->draw = draw;
+	if (i >= p->n)
+		return false;
+	p->me = launch_spin(spins, p->n, draw, i);
+	p->x = spin_position((int)(i % (size_t)s->nx), s->nx);
+	p->y = spin_position((int)(i / (size_t)s->nx), s->ny);
+	p->z = 0;
+	for (uint32_t v = 0; v < s->n_view; v++)
+		view[((size_t)draw * s->n_view + v) * p->n + i] = zero;
+	return p->me.m0 > 0;
+}
+
+/* SLOTS = 0: they lie in `far`, [draw][slot][spin]. */
+template <int SLOTS>
+__global__ void __launch_bounds__(BACKEND_THREADS)
+k_state(struct spin_complex *view, struct spin_complex *far, const float *spins, const float *map,
+	struct bloch_schedule s)
+{
+	struct spin_complex near[SLOTS ? SLOTS : 1], *slot = near, zero = { 0, 0 };
+	struct place p;
+	size_t apart = 1;
+
+	if (!begin(&p, view, spins, &s, (size_t)blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y))
 		return;
-	p.me = launch_spin(spins, p.n, p.draw, p.i);
-	p.x = spin_position((int)(p.i % (size_t)s.nx), s.nx);
-	p.y = spin_position((int)(p.i / (size_t)s.nx), s.ny);
-	p.z = 0;
-	for (uint32_t v = 0; v < s.n_view; v++)
-		view[((size_t)p.draw * s.n_view + v) * p.n + p.i] = zero;
-	if (!(p.me.m0 > 0))
-		return;
-	for (int iz = 0; iz < layers; iz++) {
-		for (int k = 0; k < SLOTS; k++)
-			slot[k] = zero;
+	if (!SLOTS) {
+		apart = p.n;
+		slot = far + (size_t)p.draw * s.n_slot * p.n + p.i;
+	}
+	for (int iz = 0; iz < (s.nz ? s.nz : 1); iz++) {
+		for (uint32_t k = 0; k < (SLOTS ? (uint32_t)SLOTS : s.n_slot); k++)
+			slot[k * apart] = zero;
 		slot[0].re = p.me.m0;
 		p.z = s.nz ? spin_position(iz, s.nz) : 0;
-		for (uint32_t i = 0; i < s.n_epoch; i++) {
-			const struct bloch_epoch *e = &s.epoch[i];
-			const struct bloch_epoch_numbers *q =
-				&s.step[(size_t)p.draw * s.n_epoch + i];
-			float e1 = 1;
-
-			f.re = 1;
-			f.im = 0;
-			if (e->kind != BLOCH_NONE)
-				pulse = epoch_pulse(&p, e, q, map);
-			if (e->free_) {
-				f = spin_precession(&q->free_, &p.me, p.x, p.y);
-				e1 = expf(-p.me.r1 * q->free_.t.hi);
-			}
-			if (s.nz)
-				run_spin(slot, view, &p, e, q, &pulse, f, e1, iz > 0);
-			else
-				run_orders(slot, view, &p, e, &pulse, f, e1);
-		}
+		for (uint32_t i = 0; i < s.n_epoch; i++)
+			run_epoch(slot, apart, view, &p, i, map, iz == 0);
 	}
 }
 
 /* ------------------------------------------------------------------ operations */
-precess_status cuda_pulses(float *map, const float *spins, const struct bloch_schedule *s)
+precess_status cuda_pulses OP_ARGS
 {
-	size_t n = (size_t)s->nx * (size_t)s->ny;
-
-	if (!s->n_pulse)
-		return PRECESS_OK;
-	LAUNCH(k_pulses, dim3(launch_blocks(n), s->n_pulse, s->n_draw), LAUNCH_THREADS, map, spins,
-	       *s);
+	LAUNCH_THREADS(k_pulses, l, m->map, m->spins, *s);
 	return PRECESS_OK;
 }
 
 /* The slots of a thread are indexed by the table and so lie in its local memory, which the first
  * level cache serves; fewer of them leave more room there. */
-precess_status cuda_state(struct spin_complex *view, const float *spins, const float *map,
-			  const struct bloch_schedule *s)
+precess_status cuda_state OP_ARGS
 {
-	size_t n = (size_t)s->nx * (size_t)s->ny;
-	dim3 grid(launch_blocks(n), s->n_draw);
+	typedef void state_kernel(struct spin_complex *, struct spin_complex *, const float *,
+				  const float *, struct bloch_schedule);
+	state_kernel *kernel = l->variant == 4		   ? k_state<4> :
+			       l->variant == 16		   ? k_state<16> :
+			       l->variant == BLOCH_SLOTS ? k_state<BLOCH_SLOTS> :
+							   k_state<0>;
 
-	if (s->n_slot > BLOCH_SLOTS)
-		return precess_fail(PRECESS_ENOTSUP, "too many coherence orders at a time: %u "
-				    "numbers per spin (limit %d)", s->n_slot, BLOCH_SLOTS);
-	if (s->n_slot <= 4)
-		LAUNCH(k_state<4>, grid, LAUNCH_THREADS, view, spins, map, *s);
-	else if (s->n_slot <= 16)
-		LAUNCH(k_state<16>, grid, LAUNCH_THREADS, view, spins, map, *s);
-	else
-		LAUNCH(k_state<BLOCH_SLOTS>, grid, LAUNCH_THREADS, view, spins, map, *s);
+	LAUNCH_THREADS(kernel, l, m->view, m->slot, m->spins, m->map, *s);
 	return PRECESS_OK;
 }

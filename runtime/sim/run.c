@@ -1,5 +1,5 @@
 /* One run: the plan from draw, maps and options; the methods; the receiver; the result. */
-#include "runtime/backend/backend.h"
+#include "runtime/sim/device.h"
 #include "runtime/sim/internal.h"
 
 #include <math.h>
@@ -223,6 +223,36 @@ static double all_in_step(const struct sim_plan *plan)
 	return plan->survey.m0 * plan->nz * plan->scale;
 }
 
+/* Every spin times every sample: what the device has no kernel for, or not the precision, is done
+ * here in double. */
+static precess_status run_direct(struct sim_plan *plan)
+{
+	uint32_t n = plan->draw->program->n_readout;
+	bool *done = calloc((size_t)n + 1, sizeof *done);
+	precess_status st = PRECESS_OK;
+
+	if (!done)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	if (plan->backend && plan->tolerance >= SIM_LINE_FLOOR)
+		TRY(device_direct(plan, done));
+	for (uint32_t r = 0; r < n; r++)
+		plan->method[r] = done[r] ? SIM_METHODS : plan->method[r];
+	if (count(plan, SIM_direct))
+		st = sim_direct(plan);
+	for (uint32_t r = 0; r < n; r++)
+		plan->method[r] = done[r] ? SIM_direct : plan->method[r];
+out:
+	free(done);
+	return st;
+}
+
+static void report_processor(struct sim_plan *plan, enum sim_method m)
+{
+	if (plan->backend && count(plan, m))
+		text_printf(&plan->report, "device: cpu for %u readouts: the %s method\n",
+			    count(plan, m), sim_method_name(m));
+}
+
 static precess_status run_doubles(struct sim_plan *plan)
 {
 	precess_status st = PRECESS_OK;
@@ -232,9 +262,11 @@ static precess_status run_doubles(struct sim_plan *plan)
 	if (count(plan, SIM_nufft))
 		TRY(sim_nufft(plan));
 	if (count(plan, SIM_direct))
-		TRY(sim_direct(plan));
+		TRY(run_direct(plan));
 	if (count(plan, SIM_step))
 		TRY(sim_step(plan));
+	report_processor(plan, SIM_nufft);
+	report_processor(plan, SIM_step);
 out:
 	return st;
 }
@@ -253,6 +285,7 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 	/* The terms were chosen before the largest sample was known. */
 	text_printf(&plan->report, "direct: all readouts again: the bound %.1e of the fast methods does "
 		    "not meet the tolerance %.1e\n", plan->bound / largest(plan), plan->tolerance);
+	plan->backend = NULL;
 	memset(plan->signal, 0, 2 * (size_t)p->n_sample * sizeof *plan->signal);
 	memset(plan->method, SIM_direct, p->n_readout);
 	plan->bound = 0;
@@ -328,7 +361,8 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	TRY(check_options(o));
 	TRY(make_plan(&plan, d, m, o));
 	TRY(run_methods(&plan, o->method));
-	if (plan.backend && !count(&plan, SIM_line))
+	if (plan.backend && !count(&plan, SIM_line) && !count(&plan, SIM_train) &&
+	    !count(&plan, SIM_direct))
 		name_device(&plan); /* nothing was left to the other */
 	receive(&plan);
 	TRY(make_result(out, &plan));

@@ -6,17 +6,25 @@ static void sequences(void **state)
 {
 	static const struct {
 		const char *path;
+		enum sim_method method;
 		double db0;
-	} all[] = { { "sequences/gre_epi.seq", 80 }, { "sequences/moled.seq", 80 },
-		    { "sequences/fse.seq", 40 },     { "sequences/02_spin_echo.seq", 30 },
-		    { "sequences/05_multi_echo.seq", 30 }, { "sequences/06_bssfp.seq", 5 } };
+		int spins;
+	} all[] = { { "sequences/gre_epi.seq", SIM_auto, 80, 512 },
+		    { "sequences/gre_epi.seq", SIM_line, 80, 512 },
+		    { "sequences/moled.seq", SIM_auto, 80, 512 },
+		    { "sequences/fse.seq", SIM_auto, 40, 512 },
+		    { "sequences/02_spin_echo.seq", SIM_auto, 30, 512 },
+		    { "sequences/05_multi_echo.seq", SIM_auto, 30, 512 },
+		    { "sequences/06_bssfp.seq", SIM_auto, 5, 512 },
+		    { "sequences/10_spiral.seq", SIM_direct, 30, 128 } };
 
 	(void)state;
-	printf("| sequence | spins | difference | bound | state, ms | readouts, ms |\n");
-	printf("|---|---|---|---|---|---|\n");
+	printf("| sequence | method | spins | difference | bound | state, ms | readouts, ms |\n");
+	printf("|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < PRECESS_COUNT(all); i++)
 		for (int round = 0; round < 2; round++)
-			agree(compile_file(all[i].path), "cuda", 512, 512, all[i].db0);
+			agree(compile_file(all[i].path), "cuda", all[i].method, all[i].spins,
+			      all[i].spins, all[i].db0, NULL);
 }
 
 int main(void)
