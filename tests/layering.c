@@ -47,10 +47,10 @@ static const struct rule {
 static const struct rule libraries[] = {
 	{ "Random123/", " runtime/base " },
 	{ "hdf5", " runtime/object runtime/io runtime/data runtime/train " },
-	{ "nifti", " runtime/object " },
+	{ "nifti", " runtime/object runtime/io " },
 	{ "znzlib", " runtime/object " },
 	{ "fftw3", " runtime/sim " },
-	{ "zlib", " runtime/data " },
+	{ "zlib", " runtime/data runtime/io " },
 	{ "png", " runtime/io " },
 	{ "cairo", " runtime/plot " },
 	{ "jansson", " compiler/driver compiler/lsp " },

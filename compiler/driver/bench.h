@@ -7,4 +7,12 @@
 /* width 0: 32 and 64; threads 0: all. Returns an exit status. */
 int bench_network(int width, int threads, bool pytorch, bool json);
 
+/* Variants of the network and of the data set on one sequence, trained in `folder`. */
+struct bench_learning {
+	const char *file, *folder;
+	int width, samples, images, threads;
+	bool json;
+};
+int bench_learning(const struct bench_learning *o);
+
 #endif

@@ -22,7 +22,7 @@
 struct train_command {
 	struct compile_options compile;
 	const char *output, *checkpoint, *data, *net, *precision, *object, *time_limit, *curve;
-	int width, epochs, samples, batch, seed, threads, makers, reuse, validate;
+	int width, epochs, samples, use, batch, seed, threads, makers, reuse, validate;
 	double rate, smooth_mm;
 	bool resume, quiet, json;
 };
@@ -120,6 +120,8 @@ static void write_record(struct training *r)
 	text_printf(x, "precision %s\n", c->precision ? c->precision : "f32");
 	text_printf(x, "data %s\nobject %s\n", c->data ? c->data : "simulated while training",
 		    learn_feed_object(r->feed));
+	if (c->use)
+		text_printf(x, "use %d\n", c->use);
 	if (!c->data)
 		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse,
 			    text_double(b[4], c->smooth_mm));
@@ -238,9 +240,10 @@ static precess_status plot(const struct training *r)
 	struct text title;
 	text_init(&title);
 	text_printf(&title, "%s, %s of width %d", r->model->sequence, r->t.name, r->t.width);
-	st = plot_curve(r->c->curve, title.data, "images", "loss",
-			(struct plot_line[]){ { "training", x, loss, (int)c->n },
-					      { "zero image", x, zero, (int)c->n } },
+	st = plot_curve(r->c->curve, title.data, &(struct plot_axes){ "images", "loss", false },
+			(struct plot_line[]){
+				{ .name = "training", .x = x, .y = loss, .n = (int)c->n },
+				{ .name = "zero image", .x = x, .y = zero, .n = (int)c->n } },
 			2);
 	text_free(&title);
 	free(x);
@@ -296,6 +299,7 @@ static precess_status open_all(struct training *r)
 					    .training = true }));
 	struct learn_feed_options fo = {
 		.data = c->data,
+		.use = (uint64_t)c->use,
 		.object = c->object,
 		.seed = (uint64_t)c->seed,
 		.sub = learn_sub(r->net),
@@ -485,6 +489,8 @@ int cmd_train(int argc, char **argv)
 		  "of the network's U-Net (the template's)" },
 		{ "--samples", NULL, OPTION_INT, &c.samples, 1, 2147483647,
 		  "images to show, repeated ones counted (the template's)" },
+		{ "--use", NULL, OPTION_INT, &c.use, 1, 1000000000,
+		  "samples of --data to use, the first so many (all)" },
 		{ "--epochs", NULL, OPTION_INT, &c.epochs, 1, 1000000,
 		  "passes over --data instead" },
 		{ "--time-limit", NULL, OPTION_TEXT, &c.time_limit, 0, 0,
@@ -528,6 +534,8 @@ int cmd_train(int argc, char **argv)
 		return usage_error("train", files.n ? "one sequence at a time" : "which sequence?");
 	if (!c.output)
 		return usage_error("train", "which model? -o MODEL.h5");
+	if (c.use && !c.data)
+		return usage_error("train", "--use takes samples of --data; which data set?");
 	if (!!c.samples + !!c.epochs + !!c.time_limit > 1)
 		return usage_error("train", "one of --samples, --epochs and --time-limit");
 	return compile_and_run(&c, files.item[0]);

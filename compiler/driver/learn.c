@@ -5,6 +5,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ------------------------------------------------------------------ parameters */
+bool learn_quantity(double *out, const char *text, const char *type)
+{
+	struct dim have = { 0 }, want = { 0 };
+	double factor = 1;
+	char *end;
+	*out = strtod(text, &end);
+	if (end == text || !isfinite(*out) ||
+	    (*end && (!unit_find(end, strlen(end), &factor, &have) || !type_dim(type, &want) ||
+		      !dim_equal(have, want))))
+		return false;
+	*out *= factor;
+	return true;
+}
+
+int learn_parameter(int *index, const struct program *p, const char *text, const char *option)
+{
+	const char *eq = strchr(text, '=');
+	char name[128] = "";
+	if (!eq)
+		return argument_error("%s wants NAME=VALUE; found '%s'", option, text);
+	if ((size_t)(eq - text) < sizeof name)
+		memcpy(name, text, (size_t)(eq - text));
+	*index = program_param_find(p, name);
+	if (*index >= 0)
+		return EXIT_OK;
+	struct text known;
+	text_init(&known);
+	for (uint32_t k = 0; k < p->n_param; k++)
+		text_printf(&known, "%s%s", k ? ", " : "", p->param[k].name);
+	argument_error("%s has no parameter '%s'; it has %s", p->name, name,
+		       p->n_param ? known.data : "none");
+	text_free(&known);
+	return EXIT_USAGE;
+}
+
+int learn_set(double *param, const struct program *p, const char *text)
+{
+	int i, rc = learn_parameter(&i, p, text, "--set");
+	if (rc)
+		return rc;
+	const char *value = strchr(text, '=') + 1;
+	if (!learn_quantity(&param[i], value, p->param[i].type))
+		return argument_error("--set %s: '%s' is no %s", text, value, p->param[i].type);
+	return EXIT_OK;
+}
+
 /* ------------------------------------------------------------------ samples */
 precess_status learn_fill(struct nn *nn, int at, struct data_extras *x, const struct program *p,
 			  const struct data_sample *s)

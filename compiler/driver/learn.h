@@ -6,6 +6,12 @@
 #include "runtime/data/data.h"
 #include "runtime/train/train.h"
 
+/* "10ms" as a value of `type`; a plain number is in SI. */
+bool learn_quantity(double *out, const char *text, const char *type);
+/* The parameter that `text` begins with, up to its '='; EXIT_USAGE, told, when there is none. */
+int learn_parameter(int *index, const struct program *p, const char *text, const char *option);
+/* "ESP=10ms": into param[n_param]. Returns an exit status, told. */
+int learn_set(double *param, const struct program *p, const char *text);
 /* Sample s into place `at` of nn's batch. */
 precess_status learn_fill(struct nn *nn, int at, struct data_extras *x, const struct program *p,
 			  const struct data_sample *s);
@@ -22,6 +28,7 @@ struct learn_feed_options {
 	const char *data; /* a data set; NULL: samples are made while training */
 	const char *object;
 	uint64_t seed, first; /* first: image that training goes on with */
+	uint64_t use;     /* samples of `data`, from its first on; 0: all */
 	int sub, reuse, makers;
 	double smooth;
 };

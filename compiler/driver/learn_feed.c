@@ -116,6 +116,14 @@ static precess_status open_file(struct learn_feed *f)
 		goto out;
 	}
 	f->count = data_file_count(f->file);
+	if (f->o.use > f->count) {
+		st = precess_fail(PRECESS_EINVAL, "%s has %llu samples; --use wants %llu",
+				  f->o.data, (unsigned long long)f->count,
+				  (unsigned long long)f->o.use);
+		goto out;
+	}
+	if (f->o.use)
+		f->count = f->o.use;
 	f->epoch = UINT64_MAX;
 	f->order = calloc(f->count + 1, sizeof *f->order);
 	if (!f->order)

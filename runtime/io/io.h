@@ -1,5 +1,5 @@
-/* Files the runtime writes and reads besides objects: results in HDF5, pictures in PNG, sample
- * tables. Every writer leaves the whole file or none. */
+/* Files the runtime writes and reads besides objects: results in HDF5, volumes in NIfTI, pictures in
+ * PNG, sample tables. Every writer leaves the whole file or none. */
 #ifndef RUNTIME_IO_IO_H
 #define RUNTIME_IO_IO_H
 
@@ -25,6 +25,25 @@ struct io_result {
 	const char *command;         /* the command line */
 };
 precess_status io_write_result(const char *path, const struct io_result *r);
+
+/* An image or a map with its place in space; axes as in docs/physics.md: x to the subject's right, y
+ * to the front, z to the head. `axes` turns an oblique volume: its column i is the direction of array
+ * axis i; all 0 means the axes themselves. A volume that was read owns its memory. */
+struct io_volume {
+	int nx, ny, nz;
+	double voxel[3];  /* m */
+	double origin[3]; /* m, the centre of the first voxel */
+	bool is_complex;
+	float *value;     /* [nz][ny][nx]; re, im interleaved when complex */
+	const char *description, *unit; /* of the values; NULL: none */
+	double axes[3][3];
+};
+/* NIfTI-1 by the name, .nii or .nii.gz: float32 or complex64, millimetres, qform and sform alike. */
+precess_status io_write_nifti(const char *path, const struct io_volume *v);
+/* NIfTI-1, NIfTI-2 or Analyze of any plain or complex type. Array axes are exchanged and turned so
+ * that they run nearest to ours. "FILE.nii:3" is volume 3 of a series, counted from 0. */
+precess_status io_read_nifti(struct io_volume *out, const char *path);
+void io_volume_free(struct io_volume *v);
 
 /* 8-bit grey PNG of `value` [ny][nx] scaled lo..hi, row ny-1 on top (y upwards), each pixel drawn
  * `zoom` x `zoom`. */

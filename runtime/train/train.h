@@ -74,6 +74,9 @@ precess_status train_model_create(struct train_model **out, const struct nn *nn,
 /* SI values against the declared ranges; a text of all that are outside, naming each. */
 precess_status train_model_check_params(const struct train_model *m, const double *param);
 
+/* Inputs and output of nn's last forward pass as HDF5, whole or absent (see tensors.c). */
+precess_status train_tensors_write(const char *path, struct nn *nn);
+
 /* --- the loop --- */
 struct train_batch {
 	struct nn *nn;       /* nn_input, nn_fill */
