@@ -11,7 +11,7 @@ struct bench_options {
 	struct scene_options scene;
 	struct option_list files;
 	const char *png, *folder;
-	int samples, images, repeats, reference, width;
+	int samples, images, repeats, batch, reference, width;
 	bool pytorch;
 };
 
@@ -62,6 +62,10 @@ static int bench_all(struct bench_options *o)
 {
 	size_t n = o->files.n > 1 ? o->files.n - 1 : PRECESS_COUNT(default_files);
 	const char *const *file = o->files.n > 1 ? o->files.item + 1 : default_files;
+	if (o->batch && !o->scene.sim.device)
+		return usage_error("bench", "--batch is for a device: --device cuda");
+	if (o->batch)
+		return bench_batches(file, n, &o->compile, &o->scene, o->batch, o->repeats);
 	json_t *rows = json_array();
 	int rc = EXIT_OK;
 	if (!o->compile.json)
@@ -235,6 +239,8 @@ int cmd_bench(int argc, char **argv)
 		{ "--reference", NULL, OPTION_INT, &o.reference, 64, 16384, "grid: spins of the reference (1024)" },
 		{ "--tolerance", NULL, OPTION_REAL, &o.scene.sim.tolerance, 1e-14, 1, "error allowed (1e-4)" },
 		{ "--threads", NULL, OPTION_INT, &o.scene.sim.threads, 1, 1024, "threads (default: all)" },
+		{ "--device", NULL, OPTION_TEXT, &o.scene.sim.device, 0, 0, "simulate: cuda[:N], with --batch" },
+		{ "--batch", NULL, OPTION_INT, &o.batch, 1, 65535, "simulate: draws through one list of launches of a device" },
 		{ "--repeats", NULL, OPTION_INT, &o.repeats, 1, 1000, "timings of which the best is printed (5)" },
 		{ "--png", NULL, OPTION_TEXT, &o.png, 0, 0, "grid: pictures PREFIX-N.png" },
 		{ "--width", NULL, OPTION_INT, &o.width, 1, 1024, "network: of the U-Net (32 and 64); learning: (8)" },

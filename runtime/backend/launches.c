@@ -84,7 +84,7 @@ struct backend_sizes backend_measure(const struct bloch_schedule *s)
 	struct backend_sizes z = { 0 };
 
 	z.spins = c * BLOCH_MAPS * n * word;
-	z.map = c * s->n_pulse * 12 * n * word;
+	z.map = c * s->n_map * 12 * n * word;
 	z.slot = s->n_slot > BLOCH_SLOTS ? c * s->n_slot * n * pair : 0;
 	z.view = c * s->n_view * n * pair;
 	z.sum = s->n_ray ? c * BLOCH_RAY_PARTS * s->n_signal * pair : s->n_group ? s->parts * row : 0;
@@ -142,25 +142,24 @@ static void add_transform(struct list *a, int op, uint32_t length, size_t batch,
 	l->flops = 5 * log2n * length * (double)batch;
 }
 
-/* Of the steps of pulse i with their squarings, per spin. */
-static double pulse_flops(const struct bloch_schedule *s)
+/* Of the steps of a pulse, per spin; their squarings are numbers of a draw and not seen here. */
+static double pulse_flops(const struct bloch_schedule *s, int i)
 {
-	double all = 0;
-
-	for (uint32_t i = 0; i < s->n_pulse; i++)
-		all += s->pulse[i].n * (flops.step + flops.after);
-	return all;
+	return s->pulse[i].n * (flops.step + flops.after);
 }
 
 static void add_state(struct list *a, double n)
 {
 	const struct bloch_schedule *s = a->s;
 	struct bloch_launch *l;
-	double spin = 0;
+	double spin = 0, stored = 0, loads = 0;
+	int held = -1;
 
-	if (s->n_pulse) {
-		l = add_threads(a, BACKEND_OP_pulses, spins_of(s), s->n_pulse);
-		l->flops = n * pulse_flops(s);
+	for (uint32_t i = 0; i < s->n_map; i++)
+		stored += pulse_flops(s, (int)i);
+	if (s->n_map) {
+		l = add_threads(a, BACKEND_OP_pulses, spins_of(s), s->n_map);
+		l->flops = n * stored;
 		l->bytes = (double)(a->size.map + a->size.spins);
 	}
 	for (uint32_t i = 0; i < s->n_epoch; i++) {
@@ -168,7 +167,11 @@ static void add_state(struct list *a, double n)
 
 		spin += e->free_ ? flops.precession : 0;
 		spin += e->kind == BLOCH_ROTATION ? flops.rotation : 0;
-		spin += e->kind == BLOCH_THROUGH ? s->pulse[e->pulse].n * (flops.step + flops.after) : 0;
+		if (e->pulse >= 0 && e->pulse != held) {
+			spin += e->kind == BLOCH_STEPS ? pulse_flops(s, e->pulse) : 0;
+			loads += e->kind == BLOCH_STORED;
+			held = e->pulse;
+		}
 		spin += e->n_view * flops.show;
 		spin += e->n_order ? flops.zero + (e->n_order - 1) * flops.pair : flops.zero;
 	}
@@ -177,7 +180,8 @@ static void add_state(struct list *a, double n)
 	l->grid[2] = 1;
 	l->variant = s->n_slot <= 4 ? 4 : s->n_slot <= 16 ? 16 : s->n_slot <= BLOCH_SLOTS ? BLOCH_SLOTS : 0;
 	l->flops = n * spin * (s->nz ? s->nz : 1);
-	l->bytes = (double)(a->size.spins + a->size.map + a->size.view);
+	l->bytes = (double)(a->size.spins + a->size.view) +
+		   n * loads * 12 * sizeof(float) * (s->nz ? s->nz : 1);
 	for (uint32_t i = 0; i < s->n_order && a->size.slot; i++)
 		l->bytes += n * 2.0 * 3 * sizeof(struct spin_complex);
 }

@@ -23,8 +23,9 @@ enum {
 	BLOCH_CHANNELS = 4 /* what a spin leaves on as many circles at a time: a lane per tap of each */
 };
 
-/* The pulse of an epoch: none; a rotation; a stored map; steps through the slice, spin by spin. */
-enum bloch_pulse_kind { BLOCH_NONE, BLOCH_ROTATION, BLOCH_STORED, BLOCH_THROUGH };
+/* The pulse of an epoch: none; a rotation; a stored map; steps at once, because they differ through the
+ * slice or are so few that a map would cost more. */
+enum bloch_pulse_kind { BLOCH_NONE, BLOCH_ROTATION, BLOCH_STORED, BLOCH_STEPS };
 
 struct bloch_epoch {
 	int kind, pulse;      /* index of the stored map or of the steps */
@@ -114,7 +115,7 @@ struct bloch_fan_numbers {
 
 struct bloch_schedule {
 	int nx, ny, nz;        /* nz = 0: coherence orders */
-	uint32_t n_draw, n_slot, n_epoch, n_order, n_view, n_pulse, n_field;
+	uint32_t n_draw, n_slot, n_epoch, n_order, n_view, n_pulse, n_map, n_field;
 	uint32_t n_line, n_shape, n_group, n_piece, n_sample, terms, parts;
 	uint32_t n_train, n_divide, rates, taps_train; /* rates: groups of trains */
 	uint32_t n_fan, fan_cells, fan_center, fan_shape, taps_fan;
@@ -130,7 +131,7 @@ struct bloch_schedule {
 /* MEMORY(type, name, count): what a history needs besides its tables, in numbers per draw.
  *
  *     spins    [5][spin]               m0, r1, r2, f, b1; spin = iy nx + ix
- *     map      [pulse][12][spin]       pulses that do not see z, as struct spin_map
+ *     map      [pulse][12][spin]       of the first n_map pulses, as struct spin_map
  *     slot     [slot][spin]            only where a thread cannot keep them
  *     view     [view][spin]            what the readouts of an epoch see
  *     sum      [part][line][term][x]   or of rays: [part][sample]

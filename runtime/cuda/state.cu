@@ -62,7 +62,7 @@ k_pulses(float *map, const float *spins, struct bloch_schedule s)
 	if (i >= n)
 		return;
 	me = launch_spin(spins, n, draw, i);
-	to = map + ((size_t)draw * s.n_pulse + pulse) * 12 * n + i;
+	to = map + ((size_t)draw * s.n_map + pulse) * 12 * n + i;
 	if (me.m0 > 0) {
 		int ix = (int)(i % (size_t)s.nx), iy = (int)(i / (size_t)s.nx);
 
@@ -134,10 +134,10 @@ SPIN_HD struct spin_map epoch_pulse(const struct place *p, const struct bloch_ep
 
 	if (e->kind == BLOCH_ROTATION)
 		return spin_rotation(q->turns, p->me.b1);
-	if (e->kind == BLOCH_THROUGH)
+	if (e->kind == BLOCH_STEPS)
 		return pulse_map(&s->pulse[pulse], s->field + (size_t)p->draw * s->n_field, &p->me,
 				 p->x, p->y, p->z);
-	map += pulse * 12 * p->n + p->i;
+	map += ((size_t)p->draw * s->n_map + (size_t)e->pulse) * 12 * p->n + p->i;
 	for (int k = 0; k < 9; k++)
 		m.e[k] = map[(size_t)k * p->n];
 	for (int k = 0; k < 3; k++)
@@ -212,27 +212,35 @@ SPIN_HD void run_spin(struct spin_complex *slot, size_t apart, struct spin_compl
 	z->re = z->re * e1 + p->me.m0 * (1 - e1);
 }
 
+/* A pulse, and which: echoes in a row ask for the same one. */
+struct held {
+	struct spin_map pulse;
+	int index;
+};
+
 /* One epoch of the spin that `p` is at; `first`: the first one of those through the slice. */
 SPIN_HD void run_epoch(struct spin_complex *slot, size_t apart, struct spin_complex *view,
-		       const struct place *p, uint32_t i, const float *map, bool first)
+		       struct held *held, const struct place *p, uint32_t i, const float *map,
+		       bool first)
 {
 	const struct bloch_schedule *s = p->s;
 	const struct bloch_epoch *e = &s->epoch[i];
 	const struct bloch_epoch_numbers *q = &s->step[(size_t)p->draw * s->n_epoch + i];
-	struct spin_map pulse = spin_map_none();
 	struct spin_complex f = { 1, 0 };
 	float e1 = 1;
 
-	if (e->kind != BLOCH_NONE)
-		pulse = epoch_pulse(p, e, q, map);
+	if (e->kind == BLOCH_ROTATION || (e->kind != BLOCH_NONE && e->pulse != held->index)) {
+		held->pulse = epoch_pulse(p, e, q, map);
+		held->index = e->pulse;
+	}
 	if (e->free_) {
 		f = spin_precession(&q->free_, &p->me, p->x, p->y);
 		e1 = expf(-p->me.r1 * q->free_.t.hi);
 	}
 	if (s->nz)
-		run_spin(slot, apart, view, p, e, q, &pulse, f, e1, !first);
+		run_spin(slot, apart, view, p, e, q, &held->pulse, f, e1, !first);
 	else
-		run_orders(slot, apart, view, p, e, &pulse, f, e1);
+		run_orders(slot, apart, view, p, e, &held->pulse, f, e1);
 }
 
 /* Where a thread begins; false where it has no spin to follow. */
@@ -263,6 +271,7 @@ k_state(struct spin_complex *view, struct spin_complex *far, const float *spins,
 	struct bloch_schedule s)
 {
 	struct spin_complex near[SLOTS ? SLOTS : 1], *slot = near, zero = { 0, 0 };
+	struct held held = { spin_map_none(), -1 };
 	struct place p;
 	size_t apart = 1;
 
@@ -277,8 +286,9 @@ k_state(struct spin_complex *view, struct spin_complex *far, const float *spins,
 			slot[k * apart] = zero;
 		slot[0].re = p.me.m0;
 		p.z = s.nz ? spin_position(iz, s.nz) : 0;
+		held.index = -1;
 		for (uint32_t i = 0; i < s.n_epoch; i++)
-			run_epoch(slot, apart, view, &p, i, map, iz == 0);
+			run_epoch(slot, apart, view, &held, &p, i, map, iz == 0);
 	}
 }
 

@@ -143,7 +143,7 @@ precess_status device_pulse(struct device_maker *m, uint32_t i)
 		m->step[i].turns = spin_split(b->turns);
 		return PRECESS_OK;
 	}
-	to->kind = b->through ? BLOCH_THROUGH : BLOCH_STORED;
+	to->kind = b->through ? BLOCH_STEPS : BLOCH_STORED;
 	for (to->pulse = 0; (uint32_t)to->pulse < n; to->pulse++)
 		if (m->build[to->pulse] == index)
 			return PRECESS_OK;
@@ -154,8 +154,51 @@ precess_status device_pulse(struct device_maker *m, uint32_t i)
 	*build = index;
 	q->first = m->s->n_field;
 	st = b->kind == LINE_RESONANT ? fill_resonant(m, b) :
-	     b->kind == LINE_BLOCH    ? fill_bloch(m, b) :
-					fill_stepped(m, q, b->pulse);
+	     b->kind == LINE_STEPPED  ? fill_stepped(m, q, b->pulse) :
+					fill_bloch(m, b);
 	q->n = m->s->n_field - q->first;
 	return st;
+}
+
+/* A map in memory costs as much as so many operations, written or read. */
+static const double map_flops = 672, step_flops = 340, halving_flops = 78;
+
+static double work(const struct device_maker *m, int pulse)
+{
+	const struct bloch_pulse_numbers *q = &m->pulse[pulse];
+	double sum = 0;
+
+	for (uint32_t i = 0; i < q->n; i++)
+		sum += step_flops + halving_flops * m->field[q->first + i].halvings;
+	return sum;
+}
+
+/* How often a thread that holds one pulse must get this one. */
+static int loads(const struct device_maker *m, int pulse)
+{
+	int n = 0, held = -1;
+
+	for (uint32_t i = 0; i < m->s->n_epoch; i++) {
+		if (m->epoch[i].pulse < 0)
+			continue;
+		n += m->epoch[i].pulse == pulse && held != pulse;
+		held = m->epoch[i].pulse;
+	}
+	return n;
+}
+
+void device_store_pulses(struct device_maker *m)
+{
+	for (uint32_t i = 0; i < m->s->n_epoch; i++) {
+		struct bloch_epoch *e = &m->epoch[i];
+		int n;
+
+		if (e->kind != BLOCH_STORED)
+			continue;
+		n = loads(m, e->pulse);
+		if (work(m, e->pulse) * n < map_flops * (n + 1))
+			e->kind = BLOCH_STEPS;
+		else if ((uint32_t)e->pulse >= m->s->n_map)
+			m->s->n_map = (uint32_t)e->pulse + 1;
+	}
 }

@@ -245,6 +245,7 @@ static precess_status make(struct device_maker *m)
 	for (uint32_t i = 0; i < m->h->n_epoch; i++)
 		if ((st = set_epoch(m, i)))
 			return st;
+	device_store_pulses(m);
 	st = p->views_only ? device_rays(m) : make_lines(m);
 	m->s->parts = parts(m->s);
 	return st;
@@ -404,10 +405,11 @@ static bool order_fits(const struct bloch_schedule *s, const struct bloch_order 
 
 static bool epoch_fits(const struct bloch_schedule *s, const struct bloch_epoch *e)
 {
-	bool map = e->kind == BLOCH_STORED || e->kind == BLOCH_THROUGH;
+	bool map = e->kind == BLOCH_STORED || e->kind == BLOCH_STEPS;
 
 	return e->first_order + e->n_order <= s->n_order && e->first_view + e->n_view <= s->n_view &&
-	       (!map || (e->pulse >= 0 && (uint32_t)e->pulse < s->n_pulse));
+	       (!map || (e->pulse >= 0 && (uint32_t)e->pulse < s->n_pulse)) &&
+	       (e->kind != BLOCH_STORED || (uint32_t)e->pulse < s->n_map);
 }
 
 /* Lines [line, line + n) of a view, all made by `maker`. */

@@ -48,6 +48,8 @@ struct spin_free device_free(const struct line_plan *p, double t, double kx, dou
 			     double phase);
 /* The pulse of epoch i of the history (device_pulse.c). */
 precess_status device_pulse(struct device_maker *m, uint32_t i);
+/* Once all epochs have theirs: which are stored as maps, which stepped through where they act. */
+void device_store_pulses(struct device_maker *m);
 /* Trains, and which pieces become fans (device_circle.c); a fan's lines are marked in `line`. */
 precess_status device_trains(struct device_maker *m);
 precess_status device_fans(struct device_maker *m);

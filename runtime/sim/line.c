@@ -249,17 +249,29 @@ static void report(const struct line_plan *p, const struct errors *e)
 	text_printf(t, "\n");
 }
 
-static precess_status try_all(struct line_plan *p, struct errors *e)
+static struct errors errors_of(const struct line_plan *p)
 {
-	precess_status st = run_all(p);
+	return (struct errors){ .most = largest(p),
+				.series = series_bound(p),
+				.kernel = fmax(train_bound(p), p->fan_error * p->mean_m0),
+				.rounding = rounding_bound(p) };
+}
 
-	if (st)
-		return st;
-	e->most = largest(p);
-	e->series = series_bound(p);
-	e->kernel = fmax(train_bound(p), p->fan_error * p->mean_m0);
-	e->rounding = rounding_bound(p);
-	return PRECESS_OK;
+static void settle(struct line_plan *p, const struct errors *e)
+{
+	struct sim_plan *sim = p->sim;
+
+	report(p, e);
+	sim->bound = fmax(sim->bound, total(p, e));
+	sim->terms = p->series.terms > sim->terms ? p->series.terms : sim->terms;
+}
+
+bool line_settle(struct line_plan *p)
+{
+	struct errors e = errors_of(p);
+
+	settle(p, &e);
+	return total(p, &e) <= p->sim->tolerance * e.most;
 }
 
 /* After a run the weights are known: more terms, a better kernel; false where that cannot help. */
@@ -293,8 +305,7 @@ static bool improve(struct line_plan *p, const struct errors *e, double half)
 	return better;
 }
 
-/* A plan with its first choice of terms, kernel and groups. */
-static precess_status prepare(struct line_plan **out, struct sim_plan *sim, bool trains)
+precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains)
 {
 	struct line_plan *p;
 	precess_status st = line_plan_create(out, sim, trains);
@@ -313,7 +324,7 @@ static precess_status prepare(struct line_plan **out, struct sim_plan *sim, bool
 			return precess_fail(PRECESS_ENOTSUP, "the train method cannot compute this: "
 					    "decay displaces spins too far; use `auto` or `line`");
 		text_printf(&sim->report, "line: decay displaces spins too far for trains\n");
-		return prepare(out, sim, false);
+		return line_prepare(out, sim, false);
 	}
 	return PRECESS_OK;
 }
@@ -334,11 +345,12 @@ precess_status sim_line(struct sim_plan *sim)
 	struct errors e = { 0 };
 	precess_status st;
 
-	TRY(prepare(&p, sim, sim->asked != SIM_line));
+	TRY(line_prepare(&p, sim, sim->asked != SIM_line));
 	if (sim->asked == SIM_train)
 		TRY(all_trains(sim));
 	for (int attempt = 1; p->n_line; attempt++) {
-		TRY(try_all(p, &e));
+		TRY(run_all(p));
+		e = errors_of(p);
 		if (total(p, &e) <= sim->tolerance * e.most || attempt == ATTEMPTS)
 			break;
 		if (improve(p, &e, longest(p)))
@@ -346,11 +358,9 @@ precess_status sim_line(struct sim_plan *sim)
 		if (!p->n_train || sim->asked == SIM_train)
 			break;
 		line_plan_free(p);
-		TRY(prepare(&p, sim, false));
+		TRY(line_prepare(&p, sim, false));
 	}
-	report(p, &e);
-	sim->bound = fmax(sim->bound, total(p, &e));
-	sim->terms = p->series.terms > sim->terms ? p->series.terms : sim->terms;
+	settle(p, &e);
 	if (!sim->backend)
 		snprintf(sim->device, sizeof sim->device, "cpu %s (%.70s)", p->cpu->isa,
 			 cpu_name());

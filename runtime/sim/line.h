@@ -163,6 +163,10 @@ precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bo
 /* What the readouts in `take`, of any kind but at one kz each, see: a plan without shapes. */
 precess_status line_plan_create_views(struct line_plan **out, struct sim_plan *sim,
 				      const bool *take);
+/* A plan with its first choice of terms, kernel and groups. */
+precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains);
+/* Once its samples and weights are there: bound and report; whether the tolerance is met. */
+bool line_settle(struct line_plan *p);
 void line_plan_free(struct line_plan *p);
 /* Orders, slots and clearings of a history, or spins through the slice where orders are not exact
  * or dearer. */

@@ -156,8 +156,8 @@ static int spins_through_slice(const struct draw *d, struct text *why)
 	return (int)n;
 }
 
-static precess_status make_plan(struct sim_plan *plan, const struct draw *d, const struct maps *m,
-				const struct sim_options *o)
+precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, const struct maps *m,
+			       const struct sim_options *o)
 {
 	const struct program *p = d->program;
 	struct text why;
@@ -166,6 +166,7 @@ static precess_status make_plan(struct sim_plan *plan, const struct draw *d, con
 	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet };
 	text_init(&plan->report);
 	text_init(&why);
+	TRY(check_options(o));
 	plan->tolerance = o->tolerance > 0 ? o->tolerance : default_tolerance;
 	plan->asked = o->method;
 	plan->threads = o->threads ? o->threads : omp_get_max_threads();
@@ -194,7 +195,7 @@ out:
 	return st;
 }
 
-static void erase_plan(struct sim_plan *plan)
+void sim_plan_erase(struct sim_plan *plan)
 {
 	free(plan->live);
 	free(plan->method);
@@ -315,13 +316,15 @@ static void receive(struct sim_plan *plan)
 	}
 }
 
-static precess_status make_result(struct sim_result **out, struct sim_plan *plan)
+precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan)
 {
 	struct sim_result *r = calloc(1, sizeof *r);
 	bool doubles = count(plan, SIM_direct) || count(plan, SIM_step);
 
+	*out = NULL;
 	if (!r)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	receive(plan);
 	r->largest = largest(plan);
 	if (doubles)
 		plan->bound = fmax(plan->bound, double_rounding * all_in_step(plan));
@@ -358,17 +361,15 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	precess_status st;
 
 	*out = NULL;
-	TRY(check_options(o));
-	TRY(make_plan(&plan, d, m, o));
+	TRY(sim_plan_create(&plan, d, m, o));
 	TRY(run_methods(&plan, o->method));
 	if (plan.backend && !count(&plan, SIM_line) && !count(&plan, SIM_train) &&
 	    !count(&plan, SIM_direct))
 		name_device(&plan); /* nothing was left to the other */
-	receive(&plan);
-	TRY(make_result(out, &plan));
+	TRY(sim_plan_result(out, &plan));
 	(*out)->seconds = clock_seconds() - begun;
 out:
-	erase_plan(&plan);
+	sim_plan_erase(&plan);
 	return st;
 }
 

@@ -151,6 +151,60 @@ static void any_order(void **state)
 	}
 }
 
+/* ------------------------------------------------------------------ batches */
+/* Draws of one program, each with its parameters and maps, through shared launches: what each alone
+ * gives, but for terms that the most demanding one asks for. Also such that some differ in their
+ * schedule, and more than a queue's chunk. */
+static void batch_of(const char *file, const char *parameter, double lo, double hi, size_t n,
+		     enum sim_method method)
+{
+	struct sim_options o = { .method = method, .quiet = true, .device = "cuda-emulated" };
+	struct draw *first = compile_file(file);
+	const struct program *prog = first->program;
+	const struct draw *d[40];
+	const struct maps *m[40];
+	struct sim_result *r[40], *alone;
+	int index = parameter ? program_param_find(prog, parameter) : -1;
+	struct draw *own[40];
+	struct maps *maps[40];
+
+	for (size_t i = 0; i < n; i++) {
+		double param[16];
+
+		for (uint32_t k = 0; k < prog->n_param; k++)
+			param[k] = first->param[k];
+		if (index >= 0)
+			param[index] = lo + (hi - lo) * (double)i / (double)n;
+		if (draw_create(&own[i], prog, param, false))
+			fail_msg("%s", precess_error());
+		d[i] = own[i];
+		m[i] = maps[i] = random_maps(20, 18, prog->fov[0], 40, i + 1);
+	}
+	if (sim_run_batch(r, d, m, n, &o))
+		fail_msg("%s", precess_error());
+	o.device = NULL;
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(sim_run(&alone, d[i], m[i], &o), PRECESS_OK);
+		assert_true(compare(alone, r[i]) <= alone->bound + r[i]->bound);
+		assert_true(compare(alone, r[i]) < 1e-4);
+		assert_true(!strncmp(r[i]->device, "cuda-emulated", 13));
+		sim_result_free(alone);
+		sim_result_free(r[i]);
+		draw_free(own[i]);
+		maps_free(maps[i]);
+	}
+	drop(first);
+}
+
+static void batches(void **state)
+{
+	(void)state;
+	batch_of("sequences/gre_epi.seq", "TE", 0.05, 0.08, 37, SIM_line);
+	batch_of("sequences/moled.seq", NULL, 0, 0, 3, SIM_train);
+	batch_of("sequences/fse.seq", "ESP", 8e-3, 15e-3, 5, SIM_auto);
+	batch_of("sequences/05_multi_echo.seq", "ESP", 10e-3, 20e-3, 4, SIM_line);
+}
+
 /* ------------------------------------------------------------------ choosing a device */
 static void choose(const char *device, precess_status want, const char *says)
 {
@@ -195,6 +249,7 @@ int main(void)
 		cmocka_unit_test(sequence_curved),
 		cmocka_unit_test(remainders),
 		cmocka_unit_test(any_order),
+		cmocka_unit_test(batches),
 		cmocka_unit_test(devices),
 	};
 
