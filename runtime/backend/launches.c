@@ -90,7 +90,7 @@ struct backend_sizes backend_measure(const struct bloch_schedule *s)
 	z.sum = s->n_ray ? c * BLOCH_RAY_PARTS * s->n_signal * pair : s->n_group ? s->parts * row : 0;
 	z.weight = c * s->n_piece * s->parts * nx * word;
 	z.circle = c * s->rates * s->terms * nx * most_cells(s) * pair;
-	z.total = c * s->n_train * (s->rates + 1) * nx * word;
+	z.total = c * s->n_train * s->rates * 3 * nx * word;
 	z.strip = c * s->n_fan * ny * s->fan_cells * pair;
 	z.arc = s->n_fan ? c * s->n_line * s->fan_cells * pair : 0;
 	z.row = row;

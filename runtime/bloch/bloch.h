@@ -71,7 +71,10 @@ struct bloch_ray {
 };
 
 /* Polynomials of the taps: [degree][tap], for trains and for fans. */
-enum { BLOCH_TAP_TABLES = 2, BLOCH_TAP_TABLE = (BLOCH_TAPS + 4) * BLOCH_TAPS };
+enum { BLOCH_TAP_TABLES = 2, BLOCH_TAP_TABLE = (BLOCH_TAPS + 1) * BLOCH_TAPS };
+
+/* Displacements across a circle of up to one cell to either side, and all beyond. */
+enum { BLOCH_LEVELS = 16, BLOCH_ODDS = 2 * BLOCH_LEVELS + 1 };
 
 /* ------------------------------------------------------------------ numbers of a draw */
 struct bloch_epoch_numbers {
@@ -109,6 +112,10 @@ struct bloch_circle {
 	struct spin_free to, step;
 	float lo, width, inverse, cut, drift, before;
 };
+/* What the kernel of a train may do wrong with a spin, and its size at the first line, of its |weight|. */
+struct bloch_odds {
+	float error, growth;
+};
 struct bloch_fan_numbers {
 	struct spin_free to;
 };
@@ -137,7 +144,7 @@ struct bloch_schedule {
  *     sum      [part][line][term][x]   or of rays: [part][sample]
  *     weight   [piece][part][x]        sums of |weight|, for the error bound
  *     circle   [rate][term][x][cell]   of one train at a time
- *     total    [train][rate + 1][x]    sums of |weight|; the last: what was left out
+ *     total    [train][rate][3][x]     sums of |weight| times both odds; what was left out
  *     strip    [fan][y][cell]
  *     arc      [line][cell]            of fans, summed over y; then its transform
  *     row      [line][term][x]         parts added up; spectrum: its transform
@@ -171,7 +178,7 @@ SPIN_HD uint32_t bloch_warp_shared(uint32_t channels, uint32_t cells)
 	uint32_t pair = (uint32_t)sizeof(struct spin_complex), word = (uint32_t)sizeof(float);
 
 	return channels * cells * pair + BLOCH_WARP * (BLOCH_TAPS + channels) * pair +
-	       3 * BLOCH_WARP * word;
+	       4 * BLOCH_WARP * word;
 }
 
 /* One launch: the operation (runtime/backend/ops.def), its geometry, what it costs. */

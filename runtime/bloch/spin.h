@@ -312,8 +312,8 @@ SPIN_HD struct spin_complex spin_tap(const float *coef, int stride, int tap, int
 	struct spin_complex o;
 
 	coef += tap;
-	b1 = coef[(taps + 3) * stride];
-	for (int d = taps + 2; d > 0; d--) {
+	b1 = coef[taps * stride];
+	for (int d = taps - 1; d > 0; d--) {
 		h = p * b1 + (q * b2 + coef[d * stride]);
 		b2 = b1;
 		b1 = h;

@@ -48,10 +48,13 @@ struct cpu_factor {
 	const uint32_t *row;
 };
 
-/* The RF pulse of one spin: none, a rotation around x (2 planes: cos, sin), an affine map that
+/* The RF pulse of one spin: none, the state of order 0 that a first pulse leaves (3 planes: Mx, My,
+ * Mz), a rotation around x (2 planes: cos, sin), an affine map that
  * leaves x to itself (7 planes: xx, yy, yz, zy, zz, constant y and z) or any (12 planes: the 3 x 3
  * matrix by rows, then the constant). */
-enum cpu_pulse { CPU_PULSE_NONE, CPU_PULSE_ROTATION, CPU_PULSE_PLANE, CPU_PULSE_AFFINE };
+enum cpu_pulse {
+	CPU_PULSE_NONE, CPU_PULSE_START, CPU_PULSE_ROTATION, CPU_PULSE_PLANE, CPU_PULSE_AFFINE
+};
 
 /* One coherence order k along z of the spins' state, Mx + i My = sum_k F_k exp(-2 pi i k u z) and
  * Mz likewise with Z_-k = conj Z_k: a pulse mixes F_k, F_-k and Z_k, the same for every k. Order 0
@@ -99,17 +102,22 @@ struct cpu_deposit {
 	float *grid;
 	size_t lane_stride;
 	int32_t group_stride, plane, cells, taps, groups;
-	const float *coef;        /* [degree + 1][CPU_TAPS], zero beyond the taps */
+	const float *coef;        /* [taps + 1][CPU_TAPS]: degree by degree, zero beyond the taps */
 	float lo, width, inverse, cut, drift;
 	double period;            /* s from line to line */
 	const double *y;          /* turns from line to line by ky, per y */
 	const uint32_t *row;
-	double *total;            /* [group]: sums of |w|, as of weigh, are added */
-	double *dropped;          /* of those left out: |w| exp(r2 before) */
+	/* By group and displacement from -1 to 1 cell, in 2 CPU_LEVELS steps and all beyond: from |w|
+	 * to the kernel's error and the spin's size at the first line */
+	const float *error, *growth;
 	double before;            /* s from the first line to the one that w belongs to */
+	struct cpu_landed {
+		double wrong, sum; /* of |w| error and |w| growth, |w| as of weigh */
+		double dropped;    /* of those left out: |w| exp(r2 before) */
+	} *landed;                /* added to */
 	uint8_t *used;            /* [group][lane]: set where a spin arrived */
 };
-enum { CPU_TAPS = 8, CPU_TAPS_DEGREE = CPU_TAPS + 3 };
+enum { CPU_TAPS = 8, CPU_LEVELS = 16 };
 
 struct cpu_kernels {
 	const char *isa; /* "baseline", "avx2", "avx512" */
@@ -133,6 +141,9 @@ struct cpu_kernels {
 	void (*rotation)(float *cs, const struct cpu_spins *s, double turns, size_t rows);
 	/* The affine map of a pulse, solved in double precision to about 1e-9. */
 	void (*bloch)(float *e, const struct cpu_spins *s, const struct cpu_bloch *p, size_t rows);
+	/* What a pulse of one step with a reach of at most 2 makes of (0, 0, m0): CPU_PULSE_START, to
+	 * about 5e-7. */
+	void (*excite)(float *m, const struct cpu_spins *s, const struct cpu_bloch *p, size_t rows);
 	/* The pulse, then the factor. */
 	void (*order)(const struct cpu_order *o, size_t rows);
 	/* view (+)= (wr + i wi) slot. */
@@ -166,7 +177,7 @@ struct cpu_kernels {
 	 * d_l: the table has lines / 2 pairs exp(-2 pi i d_l y). */
 	void (*mirror)(float *acc, float *w, const float *u, const float *table,
 		       const uint32_t *row, size_t rows, size_t lines, int terms);
-	/* Drops w u^j, for every term j, onto the grids. Taps are 4, 6 or 8, of degree taps + 3. */
+	/* Drops w u^j, for every term j, onto the grids. Taps are 4, 6 or 8. */
 	void (*deposit)(const struct cpu_deposit *t, const float *w, const float *u,
 			const struct cpu_spins *s, size_t rows, int terms);
 

@@ -11,7 +11,7 @@ struct warp {
 	struct spin_complex *tap;    /* [spin][tap] */
 	struct spin_complex *value;  /* [spin][channel] */
 	int *at;                     /* [spin]: -1: nothing lands */
-	float *total, *left;         /* [lane]: of |weight|; of what was left out */
+	float *wrong, *sum, *left;   /* [lane]: |weight| times its odds; of what was left out */
 };
 
 SPIN_HD struct warp warp_of(unsigned char *shared, unsigned w, unsigned channels, unsigned cells)
@@ -23,8 +23,9 @@ SPIN_HD struct warp warp_of(unsigned char *shared, unsigned w, unsigned channels
 	o.tap = o.circle + channels * cells;
 	o.value = o.tap + BLOCH_WARP * BLOCH_TAPS;
 	o.at = (int *)(o.value + BLOCH_WARP * channels);
-	o.total = (float *)(o.at + BLOCH_WARP);
-	o.left = o.total + BLOCH_WARP;
+	o.wrong = (float *)(o.at + BLOCH_WARP);
+	o.sum = o.wrong + BLOCH_WARP;
+	o.left = o.sum + BLOCH_WARP;
 	return o;
 }
 
@@ -34,8 +35,7 @@ SPIN_HD void empty(const struct warp *o, unsigned lane, unsigned channels, unsig
 
 	for (unsigned i = lane; i < channels * cells; i += BLOCH_WARP)
 		o->circle[i] = zero;
-	o->total[lane] = 0;
-	o->left[lane] = 0;
+	o->wrong[lane] = o->sum[lane] = o->left[lane] = 0;
 }
 
 /* The taps of a spin at x, y whose rate is `center` at the middle of its group. */
@@ -88,6 +88,7 @@ struct column {
 	const struct bloch_schedule *s;
 	const struct bloch_train *t;
 	const struct bloch_circle *q;
+	const struct bloch_odds *odds; /* of the group */
 	const struct spin_complex *view;
 	const float *spins;
 	unsigned ix, rate, first, channels, draw;
@@ -100,7 +101,8 @@ SPIN_HD void land_row(const struct warp *o, unsigned lane, const struct column *
 	size_t n = (size_t)s->nx * (size_t)s->ny, i = (size_t)iy * (size_t)s->nx + c->ix;
 	struct spin_complex w, u;
 	struct spin me;
-	float x, y, size, group;
+	float x, y, size, group, center;
+	int level;
 
 	o->at[lane] = -1;
 	if (iy >= end)
@@ -120,9 +122,12 @@ SPIN_HD void land_row(const struct warp *o, unsigned lane, const struct column *
 		o->left[lane] += size * expf(me.r2 * c->q->before);
 		return;
 	}
-	o->total[lane] += size;
-	land(o, lane, c->q, &me, x, y, c->q->lo + (group + 0.5f) * c->q->width, s->taps,
-	     c->t->cells, s->taps_train);
+	center = c->q->lo + (group + 0.5f) * c->q->width;
+	level = (int)(((center - me.r2) * c->q->drift + 1) * BLOCH_LEVELS);
+	level = level < 0 ? 0 : level > 2 * BLOCH_LEVELS ? 2 * BLOCH_LEVELS : level;
+	o->wrong[lane] += size * c->odds[level].error;
+	o->sum[lane] += size * c->odds[level].growth;
+	land(o, lane, c->q, &me, x, y, center, s->taps, c->t->cells, s->taps_train);
 	u.re = (me.r2 - s->series[c->draw].r) * s->series[c->draw].inverse;
 	u.im = 6.28318530718f * ((me.f - s->series[c->draw].f) * s->series[c->draw].inverse);
 	for (unsigned j = 0; j < c->first; j++)
@@ -148,6 +153,7 @@ k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *
 	c.s = &s;
 	c.t = &t;
 	c.q = &s.circles[(size_t)draw * s.n_train + index];
+	c.odds = s.odds + (((size_t)draw * s.n_train + index) * s.rates + rate) * BLOCH_ODDS;
 	c.view = view + ((size_t)draw * s.n_view + t.view) * (size_t)s.nx * (size_t)s.ny;
 	c.spins = spins;
 	c.ix = ix;
@@ -178,7 +184,8 @@ k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *
 	BLOCK_SYNC();
 	EACH_THREAD(i) {
 		const size_t row = ((size_t)draw * s.rates + rate) * s.terms;
-		float *to = total + ((size_t)draw * s.n_train + index) * (s.rates + 1) * (size_t)s.nx;
+		float *to = total + (((size_t)draw * s.n_train + index) * s.rates + rate) * 3 *
+					    (size_t)s.nx;
 		float sum = 0;
 
 		for (unsigned k = i; k < channels * t.cells; k += blockDim.x) {
@@ -188,17 +195,13 @@ k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *
 				circle[((row + term) * (size_t)s.nx + ix) * t.cells + k % t.cells] =
 					sum_warps(shared, k, warps, channels, t.cells);
 		}
-		if (i < 2 && first == 0) {
+		if (i < 3 && first == 0) {
 			for (unsigned k = 0; k < blockDim.x; k++) {
 				const struct warp o = warp_of(shared, k / BLOCH_WARP, channels, t.cells);
 
-				sum += (i ? o.left : o.total)[k % BLOCH_WARP];
+				sum += (i == 0 ? o.wrong : i == 1 ? o.sum : o.left)[k % BLOCH_WARP];
 			}
-			/* what a group leaves out lies beyond the last one's end */
-			if (!i)
-				to[rate * (size_t)s.nx + ix] = sum;
-			else if (rate + 1 == s.rates)
-				to[s.rates * (size_t)s.nx + ix] = sum;
+			to[i * (size_t)s.nx + ix] = sum;
 		}
 	}
 }

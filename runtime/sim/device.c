@@ -148,14 +148,15 @@ static void put_totals(struct line_plan *p, const struct line_history *h,
 
 		if (piece - h->first_piece >= h->n_piece || p->view[p->piece[piece].view].dark)
 			continue;
-		for (uint32_t g = 0; g <= s->rates; g++, from += nx) {
-			double *to = g < s->rates ? &p->choice.total[i * TRAIN_GROUPS + g] :
-						    &p->choice.dropped[i];
+		struct cpu_landed *to = &p->choice.landed[i];
 
-			*to = 0;
-			for (size_t k = 0; k < nx; k++)
-				*to += (double)from[k];
-		}
+		*to = (struct cpu_landed){ 0 };
+		for (uint32_t g = 0; g < s->rates; g++, from += 3 * nx)
+			for (size_t k = 0; k < nx; k++) {
+				to->wrong += (double)from[k];
+				to->sum += (double)from[nx + k];
+				to->dropped += (double)from[2 * nx + k];
+			}
 	}
 }
 
@@ -175,7 +176,7 @@ void device_put(struct line_plan *p, const struct line_history *h, const struct 
 	put_weights(p, h, &s, r->weight + draw * weights);
 	if (s.n_train)
 		put_totals(p, h, &s,
-			   r->total + (size_t)draw * s.n_train * (s.rates + 1) * (size_t)s.nx);
+			   r->total + (size_t)draw * s.n_train * s.rates * 3 * (size_t)s.nx);
 	p->steps = fmax(p->steps, d->t.steps);
 	p->fan_error = fmax(p->fan_error, d->t.fan_error);
 }

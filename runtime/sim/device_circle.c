@@ -20,11 +20,26 @@ static void fill_taps(struct device_maker *m, int table, const struct train_kern
 {
 	float *to = m->taps + table * BLOCH_TAP_TABLE;
 
-	for (int d = 0; d < k->taps + 4; d++)
+	for (int d = 0; d < k->taps + 1; d++)
 		memcpy(to + d * BLOCH_TAPS, k->coef + d * CPU_TAPS, BLOCH_TAPS * sizeof *to);
 }
 
 /* ------------------------------------------------------------------ trains */
+static precess_status add_odds(struct device_maker *m, const struct line_train *t)
+{
+	uint32_t n = m->s->n_train * m->s->rates * BLOCH_ODDS; /* of the trains before */
+
+	for (uint32_t i = 0; i < m->s->rates * BLOCH_ODDS; i++) {
+		struct bloch_odds *to = line_append(&m->odds, &n, sizeof *to);
+
+		if (!to)
+			return PRECESS_ENOMEM;
+		to->error = t->error[i];
+		to->growth = t->growth[i];
+	}
+	return PRECESS_OK;
+}
+
 static precess_status add_divide(struct device_maker *m, const struct line_train *t)
 {
 	size_t n = (size_t)m->p->choice.groups * t->n;
@@ -47,7 +62,8 @@ static precess_status add_train(struct device_maker *m, const struct line_train 
 	const struct line_line *l = &p->line[t->first];
 	double dky = (l[t->n - 1].ky - l[0].ky) / (t->n - 1);
 	uint32_t n = m->s->n_train;
-	struct bloch_train *to = line_append(&m->train, &n, sizeof *to);
+	precess_status st = add_odds(m, t);
+	struct bloch_train *to = st ? NULL : line_append(&m->train, &n, sizeof *to);
 	struct bloch_circle *q = to ? line_append(&m->circles, &m->s->n_train, sizeof *q) : NULL;
 
 	if (!q)
@@ -78,6 +94,7 @@ precess_status device_trains(struct device_maker *m)
 	const struct line_plan *p = m->p;
 	precess_status st = PRECESS_OK;
 
+	m->s->rates = p->n_train ? (uint32_t)p->choice.groups : 0;
 	for (uint32_t i = 0; i < p->n_train && !st; i++) {
 		uint32_t piece = p->train[i].piece;
 
@@ -85,7 +102,6 @@ precess_status device_trains(struct device_maker *m)
 			st = add_train(m, &p->train[i]);
 	}
 	if (m->s->n_train) {
-		m->s->rates = (uint32_t)p->choice.groups;
 		m->s->taps_train = (uint32_t)p->choice.kernel->taps;
 		fill_taps(m, 0, p->choice.kernel);
 	}

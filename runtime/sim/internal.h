@@ -55,6 +55,8 @@ precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, cons
 			       const struct sim_options *o);
 precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan);
 void sim_plan_erase(struct sim_plan *plan);
+/* The largest of n complex numbers, by magnitude. */
+double sim_largest(const double *signal, size_t n);
 /* Fills survey and n_live, checks the maps. */
 precess_status sim_survey(struct sim_plan *plan);
 /* Fills `live` if it is not there. */

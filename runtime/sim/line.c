@@ -12,11 +12,13 @@ static const double sums_limit = 1 << 29;
 /* Mean |weight| over the largest sample: a guess, for the first choice of terms. A term too many
  * costs far less than doing all again with one more. */
 static const double guess = 16;
-/* The parts of the tolerance that the series and the kernel of trains may take; rounding has the
- * rest. */
-static const double share = 0.8, share_with_trains = 0.45, kernel_share = 0.4;
-/* The same guess for trains, whose groups are dearer than a term. */
-static const double kernel_guess = 6;
+/* The same for the kernel of trains, whose groups are dearer than a term; and how much more than
+ * estimated it may turn out to be. */
+static const double kernel_guess = 6, slack = 1.1;
+/* The parts of the tolerance that the series may take; and beside a train's kernel, which takes what
+ * is left but for a reserve. Rounding is about so many epsilons of the weight. */
+static const double share = 0.8, share_with_trains = 0.45, kernel_share = 0.4, reserve = 0.1,
+		    roundings = 10;
 
 enum {
 	ATTEMPTS = 4,
@@ -70,7 +72,7 @@ static void choose_terms(struct line_series *s, double limit, double half)
 	}
 }
 
-static double mean_weight(const struct line_plan *p, uint32_t piece)
+double line_weight(const struct line_plan *p, uint32_t piece)
 {
 	double sum = 0;
 
@@ -88,7 +90,7 @@ static double series_bound(const struct line_plan *p)
 	for (uint32_t i = 0; i < p->n_piece; i++)
 		if (!p->piece[i].fan)
 			most = fmax(most, line_error(&p->series, p->piece[i].half) *
-						  mean_weight(p, i));
+						  line_weight(p, i));
 	return p->series.scale > 0 ? most : 0;
 }
 
@@ -109,7 +111,7 @@ static double rounding_bound(const struct line_plan *p)
 
 		for (uint32_t i = q->first_piece; i < q->first_piece + q->n_piece; i++) {
 			const struct line_piece *c = &p->piece[i];
-			double mean = mean_weight(p, i), steps = c->run ? c->n : 1;
+			double mean = line_weight(p, i), steps = c->run ? c->n : 1;
 			double products = c->train >= 0 || c->fan ? CIRCLE_PRODUCTS : 1;
 			double weights = state + (0.5 + 0.15 * steps) * mean;
 
@@ -127,7 +129,7 @@ static double grids(struct line_plan *p, uint32_t history)
 	return (double)train_place(p, history, history + 1) * sizeof(float) * p->sim->threads;
 }
 
-static precess_status run_all(struct line_plan *p)
+precess_status line_run(struct line_plan *p)
 {
 	uint32_t first, last;
 	precess_status st;
@@ -162,7 +164,7 @@ static precess_status run_all(struct line_plan *p)
 	return PRECESS_OK;
 }
 
-static double largest(const struct line_plan *p)
+double line_largest(const struct line_plan *p)
 {
 	const struct program *prog = p->sim->draw->program;
 	double most = 0;
@@ -171,10 +173,9 @@ static double largest(const struct line_plan *p)
 		uint32_t event = prog->readout[p->line[i].readout].event;
 		const double *s = p->sim->signal + 2 * (size_t)prog->event[event].first_sample;
 
-		for (uint32_t n = 0; n < p->shape[p->line[i].shape].n; n++)
-			most = fmax(most, s[2 * n] * s[2 * n] + s[2 * n + 1] * s[2 * n + 1]);
+		most = fmax(most, sim_largest(s, p->shape[p->line[i].shape].n));
 	}
-	return sqrt(most);
+	return most;
 }
 
 struct errors {
@@ -251,7 +252,7 @@ static void report(const struct line_plan *p, const struct errors *e)
 
 static struct errors errors_of(const struct line_plan *p)
 {
-	return (struct errors){ .most = largest(p),
+	return (struct errors){ .most = line_largest(p),
 				.series = series_bound(p),
 				.kernel = fmax(train_bound(p), p->fan_error * p->mean_m0),
 				.rounding = rounding_bound(p) };
@@ -305,28 +306,66 @@ static bool improve(struct line_plan *p, const struct errors *e, double half)
 	return better;
 }
 
+/* The first choice of terms, kernel and groups, for errors of one spin: `ratio` is the mean weight
+ * over the largest sample, 0 where that is not known. False: no kernel will do. */
+static bool choose(struct line_plan *p, double ratio)
+{
+	double tolerance = p->sim->tolerance, half = longest(p), all, left, least = INFINITY;
+	int fewest, best = 1;
+
+	if (!p->n_train) {
+		choose_terms(&p->series, share * tolerance / guess, half);
+		return true;
+	}
+	if (ratio <= 0) {
+		choose_terms(&p->series, share_with_trains * tolerance / guess, half);
+		return train_choose(p, kernel_share * tolerance / kernel_guess, p->series.terms);
+	}
+	all = (1 - reserve) * tolerance / (slack * ratio);
+	left = fmax(all - roundings * FLT_EPSILON, 0.2 * all);
+	choose_terms(&p->series, 0.9 * left, half);
+	fewest = p->series.terms;
+	/* more terms leave more to the kernel */
+	for (int terms = fewest; terms <= CPU_TERMS && terms < fewest + 3; terms++) {
+		double series;
+
+		line_set_terms(&p->series, terms, half);
+		series = p->series.scale > 0 ? line_error(&p->series, half) : 0;
+		if (train_choose(p, fmax(left - series, 0.1 * all), terms) &&
+		    p->choice.cost < least) {
+			least = p->choice.cost;
+			best = terms;
+		}
+	}
+	line_set_terms(&p->series, best, half);
+	left -= p->series.scale > 0 ? line_error(&p->series, half) : 0;
+	return train_choose(p, fmax(left, 0.1 * all), best);
+}
+
 precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains)
 {
 	struct line_plan *p;
-	precess_status st = line_plan_create(out, sim, trains);
+	double ratio = 0;
+	precess_status st;
 
-	if (st)
-		return st;
+	TRY(line_plan_create(out, sim, trains));
 	p = *out;
 	p->fan_limit = kernel_share * sim->tolerance / kernel_guess;
-	choose_terms(&p->series,
-		     (p->n_train ? share_with_trains : share) * sim->tolerance / guess, longest(p));
-	if (p->n_train && !train_choose(p, kernel_share * sim->tolerance / kernel_guess,
-					p->series.terms)) {
-		line_plan_free(p);
-		*out = NULL;
-		if (sim->asked == SIM_train)
-			return precess_fail(PRECESS_ENOTSUP, "the train method cannot compute this: "
-					    "decay displaces spins too far; use `auto` or `line`");
-		text_printf(&sim->report, "line: decay displaces spins too far for trains\n");
-		return line_prepare(out, sim, false);
+	if (p->n_train) {
+		TRY(line_probe(&ratio, sim));
+		train_expect(p, ratio > 0);
 	}
-	return PRECESS_OK;
+	if (choose(p, ratio))
+		return PRECESS_OK;
+	line_plan_free(p);
+	*out = NULL;
+	if (sim->asked == SIM_train)
+		return precess_fail(PRECESS_ENOTSUP, "the train method cannot compute this: decay "
+				    "displaces spins too far; use `auto` or `line`");
+	text_printf(&sim->report, "line: decay displaces spins too far for trains\n");
+	return line_prepare(out, sim, false);
+out:
+	return st;
 }
 
 static precess_status all_trains(const struct sim_plan *sim)
@@ -349,7 +388,7 @@ precess_status sim_line(struct sim_plan *sim)
 	if (sim->asked == SIM_train)
 		TRY(all_trains(sim));
 	for (int attempt = 1; p->n_line; attempt++) {
-		TRY(run_all(p));
+		TRY(line_run(p));
 		e = errors_of(p);
 		if (total(p, &e) <= sim->tolerance * e.most || attempt == ATTEMPTS)
 			break;

@@ -7,6 +7,7 @@
  * (line_series.c), so per line there are `terms` sums over y and as many Fourier transforms over x.
  *
  *     line.c         number of terms, bound, report
+ *     line_probe.c   how large errors are beside the signal, before
  *     line_series.c  the polynomial and its error
  *     line_plan.c    readouts into lines, lines into pieces that share their weights; tables
  *     line_build.c   pulses and precession: which there are, tables for them
@@ -76,8 +77,8 @@ struct line_piece {
 /* Planes computed from the maps alone. A cached one lives for a whole chunk, the others are made
  * when an epoch asks for them, in planes of their kind. */
 struct line_build {
-	enum line_build_kind { LINE_ROTATION, LINE_RESONANT, LINE_BLOCH, LINE_STEPPED, LINE_FACTOR,
-			       LINE_RECOVER, LINE_BUILDS } kind;
+	enum line_build_kind { LINE_ROTATION, LINE_RESONANT, LINE_EXCITE, LINE_BLOCH, LINE_STEPPED,
+			       LINE_FACTOR, LINE_RECOVER, LINE_BUILDS } kind;
 	bool cached, through; /* through: differs along z */
 	uint32_t plane, pulse;
 	double t, turns, phase, k[2];
@@ -126,7 +127,7 @@ struct line_plan {
 	struct line_series series;
 	double fastest;             /* decay rates are clipped here: no signal is left */
 	double mean_m0, b1[2];      /* least and most */
-	double steps;               /* of pulses in single precision, as on devices: they round */
+	double steps;               /* of pulses in single precision: they round */
 	double fan_error, fan_limit;/* of the kernel of a device's fans: of a spin; to be met */
 	bool views_only;            /* lines are readouts of any kind: no shapes, pieces are views */
 	const bool *take;           /* readouts, where not those of the line and train methods */
@@ -163,7 +164,7 @@ precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bo
 /* What the readouts in `take`, of any kind but at one kz each, see: a plan without shapes. */
 precess_status line_plan_create_views(struct line_plan **out, struct sim_plan *sim,
 				      const bool *take);
-/* A plan with its first choice of terms, kernel and groups. */
+/* A plan with its first choices of terms, kernel and groups. */
 precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains);
 /* Once its samples and weights are there: bound and report; whether the tolerance is met. */
 bool line_settle(struct line_plan *p);
@@ -209,5 +210,11 @@ precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, li
 void line_look_sums(struct line_work *w, const struct line_history *h, float *sum);
 /* Samples of their lines into sim->signal. */
 precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last);
+/* All histories. Then: mean |weight| of a piece at its first line, the largest sample. */
+precess_status line_run(struct line_plan *p);
+double line_weight(const struct line_plan *p, uint32_t piece);
+double line_largest(const struct line_plan *p);
+/* The largest mean |weight| over the largest sample, about; 0: not known, the grid is small. */
+precess_status line_probe(double *ratio, const struct sim_plan *sim);
 
 #endif

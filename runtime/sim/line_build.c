@@ -8,6 +8,8 @@
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
 
+enum { EXCITE_STEPS = 9 }; /* its error, 5e-7, as roundings of a pulse (line.c) */
+
 void *line_append(void *array, uint32_t *n, size_t size)
 {
 	void **base = array, *grown = *base;
@@ -157,6 +159,12 @@ static bool resonant(const struct line_plan *p, const struct line_build *b)
 	return b->k[0] * sim_slot(d, q->duration) < 3;
 }
 
+/* Devices have no kernel for the first pulse alone. */
+static bool starts(const struct line_plan *p, const struct line_history *h, uint32_t epoch)
+{
+	return !p->sim->backend && p->sim->draw->program->history[h->index].first_epoch == epoch;
+}
+
 int line_add_build(struct line_plan *p, struct line_history *h, const struct line_build *want)
 {
 	int i = find_build(p, h, want);
@@ -171,10 +179,14 @@ int line_add_build(struct line_plan *p, struct line_history *h, const struct lin
 	*b = *want;
 	if (b->kind == LINE_FACTOR)
 		st = fill_factor(p, b);
-	else if (b->kind == LINE_BLOCH)
+	else if (b->kind == LINE_BLOCH || b->kind == LINE_EXCITE)
 		st = fill_bloch(p, b);
 	else if (b->kind == LINE_STEPPED)
 		b->through = p->sim->nz > 1;
+	if (b->kind == LINE_EXCITE && (b->bloch.n > 1 || b->bloch.reach > 2))
+		b->kind = LINE_BLOCH;
+	if (b->kind == LINE_EXCITE)
+		p->steps = fmax(p->steps, EXCITE_STEPS);
 	return st ? -2 : (int)(p->n_build - 1);
 }
 
@@ -215,7 +227,7 @@ precess_status line_add_pulse(struct line_plan *p, struct line_history *h, uint3
 	} else if (q->class_ == PROGRAM_PULSE_STEPPED) {
 		b.kind = LINE_STEPPED;
 	} else {
-		b.kind = LINE_BLOCH;
+		b.kind = starts(p, h, epoch) ? LINE_EXCITE : LINE_BLOCH;
 		b.turns = fmax(fabs(p->b1[0]), fabs(p->b1[1]));
 		b.k[0] = rates;
 		if (resonant(p, &b)) {

@@ -351,7 +351,7 @@ static bool ready(const struct line_plan *p, int build)
  * does not know their number). */
 static void place(struct line_plan *p, struct line_history *h)
 {
-	static const uint32_t size[LINE_BUILDS] = { 2, 7, 12, 12, 2, 2 };
+	static const uint32_t size[LINE_BUILDS] = { 2, 7, 3, 12, 12, 2, 2 };
 	uint32_t next = 2 * h->n_slot, cached = 0, scratch[LINE_BUILDS];
 
 	for (int k = 0; k < LINE_BUILDS; k++) {

@@ -120,11 +120,12 @@ static void make(struct line_work *w, int index, double z)
 	case LINE_RESONANT:
 		k->plane(to, w->spins, b->turns, b->t, w->rows);
 		break;
+	case LINE_EXCITE:
 	case LINE_BLOCH:
 		bloch.offset += b->bz * z;
 		bloch.x += w->block * CPU_LANES;
 		bloch.row = w->row;
-		k->bloch(to, w->spins, &bloch, w->rows);
+		(b->kind == LINE_EXCITE ? k->excite : k->bloch)(to, w->spins, &bloch, w->rows);
 		break;
 	case LINE_STEPPED:
 		stepped(w, to, b, z);
@@ -237,6 +238,8 @@ static enum cpu_pulse pulse_kind(const struct line_plan *p, const struct line_ep
 		return CPU_PULSE_ROTATION;
 	case LINE_RESONANT:
 		return CPU_PULSE_PLANE;
+	case LINE_EXCITE:
+		return CPU_PULSE_START;
 	default:
 		return CPU_PULSE_AFFINE;
 	}

@@ -206,16 +206,21 @@ void sim_plan_erase(struct sim_plan *plan)
 }
 
 /* ------------------------------------------------------------------ running */
+double sim_largest(const double *signal, size_t n)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < 2 * n; i += 2) {
+		double v = signal[i] * signal[i] + signal[i + 1] * signal[i + 1];
+
+		most = v > most ? v : most;
+	}
+	return sqrt(most);
+}
+
 static double largest(const struct sim_plan *plan)
 {
-	double v = 0;
-
-	for (uint32_t i = 0; i < plan->draw->program->n_sample; i++) {
-		double re = plan->signal[2 * i], im = plan->signal[2 * i + 1];
-
-		v = fmax(v, re * re + im * im);
-	}
-	return sqrt(v);
+	return sim_largest(plan->signal, plan->draw->program->n_sample);
 }
 
 /* The mean of M0: no signal is larger. */

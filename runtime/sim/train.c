@@ -86,8 +86,7 @@ void train_free(struct line_plan *p)
 		free(p->train[i].divide);
 	}
 	free(p->train);
-	free(p->choice.total);
-	free(p->choice.dropped);
+	free(p->choice.landed);
 }
 
 /* ------------------------------------------------------------------ choice */
@@ -105,40 +104,133 @@ static double cost_of(const struct line_plan *p, int terms, int taps, int groups
 	return sum;
 }
 
+/* The train whose displacements are largest. */
+static const struct line_train *widest(const struct line_plan *p)
+{
+	const struct line_train *t = p->train;
+
+	for (uint32_t i = 1; i < p->n_train; i++)
+		t = drift_of(&p->train[i]) > drift_of(t) ? &p->train[i] : t;
+	return t;
+}
+
+/* Ways to part the rates present: one group around a middle, or several of equal width. */
+static void divide_rates(struct train_choice *c, const struct line_plan *p, int way)
+{
+	static const double middle[] = { 0.5, 0.4, 0.3, 0.2 };
+	static const int groups[] = { 2, 3, 4, 6, 8, 12, TRAIN_GROUPS };
+	const int ones = PRECESS_COUNT(middle);
+	double lo = p->series.r - p->series.half_r, hi = p->series.r + p->series.half_r, part;
+
+	_Static_assert(TRAIN_WAYS == PRECESS_COUNT(middle) + PRECESS_COUNT(groups), "ways");
+	hi = fmax(lo, fmin(hi, p->choice.cut));
+	part = way < ones ? middle[way] : 0.5;
+	c->groups = way < ones ? 1 : groups[way - ones];
+	c->width = 2 * (1 - part) * (hi - lo) / c->groups;
+	c->lo = way < ones ? lo + part * (hi - lo) - 0.5 * c->width : lo;
+	c->width = c->width > 0 ? c->width : 1;
+}
+
+/* Mean errors of a spin at the first line, relative to its own size there, by kernel. */
+static void expect(double *error, const struct line_plan *p, const struct train_choice *c,
+		   const double *share)
+{
+	const struct line_train *t = widest(p);
+	double lo = p->series.r - p->series.half_r, step = 2 * p->series.half_r / TRAIN_SHARES;
+	double drift = drift_of(t);
+
+	for (int k = 0; k < TRAIN_KERNELS; k++)
+		error[k] = train_kernel_error(train_kernel(4 + 2 * k), 0.5 * c->width * drift);
+	if (!share || !isfinite(error[0]))
+		return;
+	memset(error, 0, TRAIN_KERNELS * sizeof *error);
+	for (int i = 0; i < TRAIN_SHARES; i++) {
+		double r = lo + (i + 0.5) * step, at = floor((r - c->lo) / c->width), away, size;
+
+		if (share[i] <= 0 || r > p->choice.cut)
+			continue;
+		at = fmin(fmax(at, 0), c->groups - 1);
+		away = c->lo + (at + 0.5) * c->width - r;
+		size = share[i] * exp(away * t->before);
+		for (int k = 0; k < TRAIN_KERNELS; k++)
+			error[k] += size * train_kernel_error(train_kernel(4 + 2 * k),
+							      fmin(fabs(away) * drift, 1));
+	}
+}
+
+/* Parts of the signal at the first line by rate, of what the spins of every few rows and columns are
+ * like, as if pulses had treated all of them the same; false where there are none. */
+static bool find_shares(double *share, const struct line_plan *p, double first)
+{
+	enum { EVERY = 8 };
+	const struct maps *m = p->sim->maps;
+	const float *m0 = m->map[PROGRAM_MAP_M0], *t2 = m->map[PROGRAM_MAP_T2];
+	const float *tp = p->sim->decays_t2p ? m->map[PROGRAM_MAP_T2p] : NULL;
+	double lo = p->series.r - p->series.half_r, sum = 0;
+	double inverse = p->series.half_r > 0 ? TRAIN_SHARES / (2 * p->series.half_r) : 0;
+
+	memset(share, 0, TRAIN_SHARES * sizeof *share);
+	for (int y = EVERY / 2; y < p->ny; y += EVERY)
+		for (int x = EVERY / 2; x < p->nx; x += EVERY) {
+			size_t i = (size_t)y * (size_t)p->nx + (size_t)x;
+			double size = m0 ? (double)m0[i] : 1, r;
+
+			if (!(size > 0))
+				continue;
+			r = (t2 ? 1 / (double)t2[i] : 0) + (tp ? 1 / (double)tp[i] : 0);
+			r = fmin(r, p->fastest);
+			size *= exp(-r * first);
+			share[(int)fmin(fmax((r - lo) * inverse, 0), TRAIN_SHARES - 1)] += size;
+			sum += size;
+		}
+	for (int i = 0; i < TRAIN_SHARES && sum > 0; i++)
+		share[i] /= sum;
+	return sum > 0;
+}
+
+void train_expect(struct line_plan *p, bool by_share)
+{
+	double share[TRAIN_SHARES], first = INFINITY, hi = p->series.r + p->series.half_r;
+	struct train_choice c;
+
+	for (uint32_t i = 0; i < p->n_train; i++)
+		first = fmin(first, p->line[p->train[i].first].time);
+	p->choice.cut = log(1 / (faint * p->sim->tolerance)) / first;
+	p->choice.cut = hi < p->choice.cut ? 2 * hi + 1 : p->choice.cut;
+	by_share = by_share && find_shares(share, p, first);
+	for (int way = 0; way < TRAIN_WAYS; way++) {
+		divide_rates(&c, p, way);
+		expect(p->choice.expected[way], p, &c, by_share ? share : NULL);
+	}
+}
+
 bool train_choose(struct line_plan *p, double limit, int terms)
 {
-	static const int groups[] = { 1, 2, 3, 4, 6, 8, 12, TRAIN_GROUPS };
 	struct train_choice *c = &p->choice;
-	double lo = p->series.r - p->series.half_r, hi = p->series.r + p->series.half_r;
-	double first = INFINITY, drift = 0, best = INFINITY, least = INFINITY;
+	double least = INFINITY;
+	int best = -1;
 
-	for (uint32_t i = 0; i < p->n_train; i++) {
-		first = fmin(first, p->line[p->train[i].first].time);
-		drift = fmax(drift, drift_of(&p->train[i]));
+	c->cost = INFINITY;
+	for (int i = 0; i < TRAIN_WAYS * TRAIN_KERNELS; i++) {
+		double error = c->expected[i / TRAIN_KERNELS][i % TRAIN_KERNELS], cost;
+		bool good = error <= limit;
+
+		if (!isfinite(error))
+			continue;
+		divide_rates(c, p, i / TRAIN_KERNELS);
+		cost = good ? cost_of(p, terms, 4 + 2 * (i % TRAIN_KERNELS), c->groups) : INFINITY;
+		if (cost > c->cost || (cost == c->cost && error >= least))
+			continue;
+		c->cost = cost;
+		least = error;
+		best = i;
 	}
-	c->cut = log(1 / (faint * p->sim->tolerance)) / first;
-	c->cut = hi < c->cut ? 2 * hi + 1 : c->cut;
-	hi = fmax(lo, fmin(hi, c->cut));
-	c->lo = lo;
-	c->kernel = NULL;
-	for (size_t i = 0; i < PRECESS_COUNT(groups); i++)
-		for (int taps = 4; taps <= CPU_TAPS; taps += 2) {
-			const struct train_kernel *k = train_kernel(taps);
-			double width = (hi - lo) / groups[i];
-			double error = train_kernel_error(k, 0.5 * width * drift);
-			double cost = cost_of(p, terms, taps, groups[i]);
-			bool good = error <= limit;
-
-			if (!isfinite(error) || (good ? cost >= best : error >= least))
-				continue;
-			best = good ? cost : best;
-			least = good ? 0 : error;
-			c->kernel = k;
-			c->groups = groups[i];
-			c->width = width > 0 ? width : 1;
-			c->error = error;
-		}
-	return c->kernel;
+	if (best < 0)
+		return false;
+	divide_rates(c, p, best / TRAIN_KERNELS);
+	c->kernel = train_kernel(4 + 2 * (best % TRAIN_KERNELS));
+	c->error = least;
+	return true;
 }
 
 /* ------------------------------------------------------------------ a run */
@@ -164,36 +256,58 @@ size_t train_place(struct line_plan *p, uint32_t first, uint32_t last)
 	return size;
 }
 
+/* Step i of a group ends i - CPU_LEVELS and i + 1 - CPU_LEVELS levels from its middle; slower spins
+ * are at the upper end. `middle` is the size that a rate in the middle has had at the first line. */
+static void fill_steps(struct line_train *t, const struct train_choice *c, int group, double middle)
+{
+	for (int i = 0; i < TRAIN_STEPS; i++) {
+		int end = i < CPU_LEVELS ? CPU_LEVELS - i : i + 1 - CPU_LEVELS;
+		double v = (double)i / CPU_LEVELS - 1;
+		double error = c->kernel->error[end < CPU_LEVELS ? end : CPU_LEVELS];
+
+		t->error[group * TRAIN_STEPS + i] = (float)(middle * error);
+		t->growth[group * TRAIN_STEPS + i] =
+			(float)fmin(middle * exp(-v / drift_of(t) * t->before), 1e30);
+	}
+}
+
+/* What the choice makes of one train. */
+static precess_status fill_train(struct line_train *t, const struct train_choice *c)
+{
+	free(t->divide);
+	t->divide = malloc(2 * (size_t)c->groups * t->n * sizeof *t->divide);
+	if (!t->divide)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	for (int g = 0; g < c->groups; g++) {
+		double r = c->lo + (g + 0.5) * c->width;
+
+		fill_steps(t, c, g, exp(r * t->before));
+		for (uint32_t l = 0; l < t->n; l++) {
+			double k = (double)l - t->center;
+			double size = exp(-r * t->period * k) /
+				      train_kernel_transform(c->kernel, k / t->cells);
+			double phase = tau * k * (0.5 + (double)c->kernel->taps / t->cells);
+			float *to = t->divide + 2 * ((size_t)g * t->n + l);
+
+			to[0] = (float)(size * cos(phase));
+			to[1] = (float)(size * sin(phase));
+		}
+	}
+	return PRECESS_OK;
+}
+
 precess_status train_begin(struct line_plan *p)
 {
 	struct train_choice *c = &p->choice;
-	size_t tasks = (size_t)(p->blocks * p->parts), n = tasks * p->n_train;
+	precess_status st;
 
-	free(c->total);
-	free(c->dropped);
-	c->total = calloc(n * TRAIN_GROUPS + 1, sizeof *c->total);
-	c->dropped = calloc(n + 1, sizeof *c->dropped);
-	if (!c->total || !c->dropped)
+	free(c->landed);
+	c->landed = calloc((size_t)(p->blocks * p->parts) * p->n_train + 1, sizeof *c->landed);
+	if (!c->landed)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	for (uint32_t i = 0; i < p->n_train; i++) {
-		struct line_train *t = &p->train[i];
-
-		free(t->divide);
-		t->divide = malloc(2 * (size_t)c->groups * t->n * sizeof *t->divide);
-		if (!t->divide)
-			return precess_fail(PRECESS_ENOMEM, "out of memory");
-		for (int g = 0; g < c->groups; g++)
-			for (uint32_t l = 0; l < t->n; l++) {
-				double k = (double)l - t->center, r = c->lo + (g + 0.5) * c->width;
-				double size = exp(-r * t->period * k) /
-					      train_kernel_transform(c->kernel, k / t->cells);
-				double phase = tau * k * (0.5 + (double)c->kernel->taps / t->cells);
-				float *to = t->divide + 2 * ((size_t)g * t->n + l);
-
-				to[0] = (float)(size * cos(phase));
-				to[1] = (float)(size * sin(phase));
-			}
-	}
+	for (uint32_t i = 0; i < p->n_train; i++)
+		if ((st = fill_train(&p->train[i], c)))
+			return st;
 	return PRECESS_OK;
 }
 
@@ -220,9 +334,10 @@ void train_deposit(struct line_work *w, uint32_t index, const float *weights)
 		.period = t->period,
 		.y = t->y,
 		.row = w->row,
-		.total = c->total + at * TRAIN_GROUPS,
-		.dropped = c->dropped + at,
+		.error = t->error,
+		.growth = t->growth,
 		.before = t->before,
+		.landed = c->landed + at,
 		.used = w->used + (size_t)index * TRAIN_GROUPS * CPU_LANES,
 	};
 
@@ -300,26 +415,24 @@ precess_status train_finish(struct line_work *w, const struct line_history *h, f
 }
 
 /* ------------------------------------------------------------------ bounds */
-/* Sum over the groups of mean |w| exp(r before), at a rate `part` of the way through its group. */
-static double mean_first(const struct line_plan *p, uint32_t train, double part)
+static struct cpu_landed all_landed(const struct line_plan *p, uint32_t train)
 {
-	const struct train_choice *c = &p->choice;
-	double sum = 0;
+	struct cpu_landed all = { 0 };
 
-	for (int g = 0; g < c->groups; g++) {
-		double group = 0;
+	for (int task = 0; task < p->blocks * p->parts; task++) {
+		const struct cpu_landed *q =
+			&p->choice.landed[(size_t)task * p->n_train + train];
 
-		for (int task = 0; task < p->blocks * p->parts; task++)
-			group += c->total[((size_t)task * p->n_train + train) * TRAIN_GROUPS +
-					  (size_t)g];
-		sum += group * exp((c->lo + (g + part) * c->width) * p->train[train].before);
+		all.wrong += q->wrong;
+		all.sum += q->sum;
+		all.dropped += q->dropped;
 	}
-	return sum / ((double)p->nx * p->ny);
+	return all;
 }
 
 double train_weight(const struct line_plan *p, uint32_t train)
 {
-	return mean_first(p, train, 1);
+	return all_landed(p, train).sum / ((double)p->nx * p->ny);
 }
 
 double train_bound(const struct line_plan *p)
@@ -327,12 +440,9 @@ double train_bound(const struct line_plan *p)
 	double most = 0;
 
 	for (uint32_t i = 0; i < p->n_train; i++) {
-		double dropped = 0;
+		struct cpu_landed l = all_landed(p, i);
 
-		for (int task = 0; task < p->blocks * p->parts; task++)
-			dropped += p->choice.dropped[(size_t)task * p->n_train + i];
-		dropped /= (double)p->nx * p->ny;
-		most = fmax(most, p->choice.error * mean_first(p, i, 0.5) + dropped);
+		most = fmax(most, (l.wrong + l.dropped) / ((double)p->nx * p->ny));
 	}
 	return most;
 }

@@ -19,19 +19,19 @@
 #include "runtime/sim/internal.h"
 
 /* ------------------------------------------------------------------ kernels */
-enum { TRAIN_LEVELS = 13, TRAIN_OVERSAMPLING = 2 };
+enum { TRAIN_OVERSAMPLING = 2 };
 struct train_kernel {
 	int taps;
 	double beta, scale;        /* phi(x) = scale I0(beta sqrt(1 - (2 x / taps)^2)) */
-	float coef[(CPU_TAPS_DEGREE + 1) * CPU_TAPS];
-	double error[TRAIN_LEVELS];/* by |Im s|, see train_kernel_error */
+	float coef[(CPU_TAPS + 1) * CPU_TAPS];
+	double error[CPU_LEVELS + 1]; /* for |Im s| up to i / CPU_LEVELS */
 };
 /* Taps 4, 6 or 8; made once and kept for the life of the process. */
 const struct train_kernel *train_kernel(int taps);
 /* Integral of phi(x) exp(-2 pi i turns x). */
 double train_kernel_transform(const struct train_kernel *k, double turns);
 /* Bound on |error| of the formula above for |k| / G <= 1/4, |Im s| <= v, as a multiple of 1; infinite
- * where no kernel is good enough to be used. */
+ * where no kernel is good enough to be used: v > 1. */
 double train_kernel_error(const struct train_kernel *k, double v);
 
 /* ------------------------------------------------------------------ trains of a plan */
@@ -39,6 +39,10 @@ struct line_plan;
 struct line_work;
 struct line_history;
 
+enum {
+	TRAIN_GROUPS = 16, TRAIN_STEPS = 2 * CPU_LEVELS + 1, TRAIN_SHARES = 64,
+	TRAIN_WAYS = 11, TRAIN_KERNELS = 3 /* to part the rates; of 4, 6, 8 taps */
+};
 struct line_train {
 	uint32_t piece, first, n, center; /* lines of the plan; `center` counts from `first` */
 	double period, before;            /* s; before = center * period */
@@ -46,6 +50,7 @@ struct line_train {
 	double *y;                        /* turns from line to line by ky, per row */
 	float *divide;                    /* [group][line] pairs: the centre's decay over phi^,
 					   * times the phase of where a grid begins */
+	float error[TRAIN_GROUPS * TRAIN_STEPS], growth[TRAIN_GROUPS * TRAIN_STEPS];
 	size_t offset;                    /* floats, into a thread's grids */
 };
 /* What the trains of a plan have in common. */
@@ -53,10 +58,11 @@ struct train_choice {
 	const struct train_kernel *kernel;
 	int groups;
 	double lo, width, cut;            /* of rates, 1/s */
-	double error;                     /* of the kernel at the most displaced spin */
-	double *total, *dropped;          /* sums of |w|: [task][train][group], [task][train] */
+	double error;                     /* of the kernel, expected mean over the spins */
+	double cost;                      /* ns per spin; infinite where the error is above the limit */
+	double expected[TRAIN_WAYS][TRAIN_KERNELS];
+	struct cpu_landed *landed;        /* [task][train] */
 };
-enum { TRAIN_GROUPS = 16 };
 
 /* Whether lines [first, first + n) are part of one train that the compiler proved, and whether n
  * lines are cheaper as a train than as a run. */
@@ -66,6 +72,9 @@ bool train_pays(const struct line_plan *p, uint32_t n);
 int train_cells(uint32_t lines);
 /* Makes a train of the piece; its readouts' method becomes SIM_train. */
 precess_status train_add(struct line_plan *p, uint32_t piece);
+/* Fills choice.expected, the errors of all choices, by the shares of the rates present; else the most
+ * displaced spin counts for all. */
+void train_expect(struct line_plan *p, bool by_share);
 /* The cheapest kernel and groups with an error within `limit`, else the most accurate ones; false
  * where there are none at all. */
 bool train_choose(struct line_plan *p, double limit, int terms);
@@ -76,7 +85,7 @@ size_t train_place(struct line_plan *p, uint32_t first, uint32_t last);
 /* Weights of a chunk, at line `center`, onto the grids; the grids into the task's sums. */
 void train_deposit(struct line_work *w, uint32_t index, const float *weights);
 precess_status train_finish(struct line_work *w, const struct line_history *h, float *sum);
-/* Mean |weight| at the first line, every rate counted as the largest of its group. */
+/* Mean |weight| at the first line. */
 double train_weight(const struct line_plan *p, uint32_t train);
 /* On the absolute error of any sample: kernel, and spins left out. */
 double train_bound(const struct line_plan *p);

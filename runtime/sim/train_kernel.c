@@ -11,13 +11,9 @@
 #include <math.h>
 
 static const double pi = 3.14159265358979323846;
-/* |Im s| for which errors are known; displacements in between take the next. */
-static const double levels[TRAIN_LEVELS] = {
-	0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85, 1, 1.5, 2
-};
 static const double margin = 1.15;
 
-enum { RIM = 16, SIDE = 4, TURNS = 32 }; /* samples along the rim, per level of the sides, in k */
+enum { RIM = 16, SIDE = 2, TURNS = 24 }; /* samples along the rim, per level of the sides, in k */
 
 /* I0 by its series; x is 20 at most. */
 static double bessel_i0(double x)
@@ -41,8 +37,8 @@ static double phi(const struct train_kernel *k, double x)
 /* Tap j of a spin at u: phi(j - (taps - 1) / 2 - u), through the Chebyshev points of |u| <= 1/2. */
 static void fit_tap(double *p, const struct train_kernel *k, int j)
 {
-	enum { MOST = CPU_TAPS_DEGREE + 1 };
-	int n = k->taps + 4;
+	enum { MOST = CPU_TAPS + 1 };
+	int n = k->taps + 1;
 	double x[MOST], c[MOST], q[MOST];
 
 	for (int i = 0; i < n; i++) {
@@ -79,7 +75,7 @@ static double error_at(const struct train_kernel *k, const double complex *shift
 
 	for (int j = 0; j < k->taps; j++) {
 		tap[j] = 0;
-		for (int d = k->taps + 3; d >= 0; d--)
+		for (int d = k->taps; d >= 0; d--)
 			tap[j] = tap[j] * z + (double)k->coef[d * CPU_TAPS + j];
 	}
 	for (int i = -TURNS; i <= TURNS; i++, exact *= turn, shift += 2) {
@@ -105,12 +101,12 @@ static void measure(struct train_kernel *k)
 		shift[2 * (i + TURNS) + 1] = cexp(pi * I * turns * (k->taps - 1)) /
 					     train_kernel_transform(k, turns);
 	}
-	for (int l = 0; l < TRAIN_LEVELS; l++) {
+	for (int l = 0; l <= CPU_LEVELS; l++) {
 		for (int i = 0; i <= RIM; i++)
-			most = fmax(most,
-				    error_at(k, shift, (double)i / RIM - 0.5 + I * levels[l]));
+			most = fmax(most, error_at(k, shift, (double)i / RIM - 0.5 +
+							     I * l / (double)CPU_LEVELS));
 		for (int i = 1; l && i < SIDE; i++) {
-			double v = levels[l - 1] + (levels[l] - levels[l - 1]) * i / SIDE;
+			double v = (l - (double)i / SIDE) / CPU_LEVELS;
 
 			most = fmax(most, error_at(k, shift, 0.5 + I * v));
 			most = fmax(most, error_at(k, shift, -0.5 + I * v));
@@ -133,10 +129,10 @@ const struct train_kernel *train_kernel(int taps)
 		k->beta = pi * sqrt(taps * taps * over * over - 0.8);
 		k->scale = 1 / bessel_i0(k->beta);
 		for (int j = 0; j < taps; j++) {
-			double p[CPU_TAPS_DEGREE + 1];
+			double p[CPU_TAPS + 1];
 
 			fit_tap(p, k, j);
-			for (int d = 0; d < taps + 4; d++)
+			for (int d = 0; d <= taps; d++)
 				k->coef[d * CPU_TAPS + j] = (float)p[d];
 		}
 		measure(k);
@@ -146,8 +142,7 @@ const struct train_kernel *train_kernel(int taps)
 
 double train_kernel_error(const struct train_kernel *k, double v)
 {
-	for (int l = 0; l < TRAIN_LEVELS; l++)
-		if (v <= levels[l])
-			return k->error[l];
-	return INFINITY;
+	int level = v > 0 && v <= 1 ? (int)ceil(v * CPU_LEVELS) : 0;
+
+	return v > 1 ? INFINITY : k->error[level];
 }

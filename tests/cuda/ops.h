@@ -297,10 +297,17 @@ static inline void drop_on(double complex *circle, const struct ops *o, const st
 	for (int j = 0; j < taps; j++) {
 		double complex v = 0;
 
-		for (int d = taps + 3; d >= 0; d--)
+		for (int d = taps; d >= 0; d--)
 			v = v * z + (double)coef[d * BLOCH_TAPS + j];
 		circle[((int)base + cells / 2 + taps + j + 2 * cells) % cells] += w * v;
 	}
+}
+
+static inline uint32_t level_of(double center, double r2, const struct bloch_circle *q)
+{
+	double level = floor(((center - r2) * (double)q->drift + 1) * BLOCH_LEVELS);
+
+	return level < 0 ? 0 : level > 2 * BLOCH_LEVELS ? 2 * BLOCH_LEVELS : (uint32_t)level;
 }
 
 static inline void check_deposit(struct ops *o, uint32_t index)
@@ -331,7 +338,8 @@ static inline void check_deposit(struct ops *o, uint32_t index)
 					g = g < 0 ? 0 : g > s->rates - 1 ? s->rates - 1 : g;
 					if (o->m.spins[i] <= 0 || g != r || r2 > (double)q->cut)
 						continue;
-					total += cabs(v);
+					total += cabs(v) * (double)s->odds[(index * s->rates + r) * BLOCH_ODDS +
+									   level_of(center, r2, q)].growth;
 					drop_on(circle, o, q, s->taps, (int)t->cells, (int)s->taps_train,
 						center, i, v * cpow(u_of(o, i), j));
 				}
@@ -339,7 +347,7 @@ static inline void check_deposit(struct ops *o, uint32_t index)
 					differ(&w, circle[m], c_of(is[m]));
 				if (!j)
 					differ(&totals, total,
-					       (double)o->m.total[((size_t)index * (s->rates + 1) + r) *
+					       (double)o->m.total[(((size_t)index * s->rates + r) * 3 + 1) *
 									  (size_t)s->nx + (size_t)x]);
 			}
 	free(circle);

@@ -23,13 +23,12 @@ static struct made make(const struct draw *d, const struct maps *m, bool trains)
 	text_init(&x.sim.report);
 	x.sim.nz = sim_slice_spins(d, NULL);
 	assert_int_equal(sim_survey(&x.sim), PRECESS_OK);
-	assert_int_equal(line_plan_create(&x.p, &x.sim, trains), PRECESS_OK);
+	assert_int_equal(line_prepare(&x.p, &x.sim, trains), PRECESS_OK);
 	line_set_terms(&x.p->series, 5, 3e-3);
 	x.p->fan_limit = 1e-5;
-	if (x.p->n_train)
-		assert_true(train_choose(x.p, 1e-5, 5));
 	assert_int_equal(line_fourier_prepare(x.p), PRECESS_OK);
-	assert_int_equal(train_begin(x.p), PRECESS_OK);
+	if (x.p->n_train)
+		assert_int_equal(train_begin(x.p), PRECESS_OK);
 	x.t = calloc(x.p->n_history, sizeof *x.t);
 	for (uint32_t h = 0; h < x.p->n_history; h++)
 		if (device_tables_create(&x.t[h], x.p, &x.p->history[h]))

@@ -15,7 +15,7 @@ static void near(const float *a, const float *b, size_t n, double tolerance, con
 }
 
 /* ------------------------------------------------------------------ deposit */
-enum { CELLS = 48, PLANE = CELLS + 16, GROUPS = 3, TERMS = 3, NY = 40 };
+enum { CELLS = 48, PLANE = CELLS + 16, GROUPS = 3, TERMS = 3, NY = 40, STEPS = 2 * CPU_LEVELS + 1 };
 
 /* What one spin adds, cell by cell. */
 static void add_spin(double *grid, const struct cpu_deposit *t, double y, double f, double r,
@@ -32,34 +32,53 @@ static void add_spin(double *grid, const struct cpu_deposit *t, double y, double
 		int cell = (int)base + CELLS / 2 + t->taps + j;
 
 		tap = 0;
-		for (int d = t->taps + 3; d >= 0; d--)
+		for (int d = t->taps; d >= 0; d--)
 			tap = tap * z + (double)t->coef[d * CPU_TAPS + j];
 		grid[2 * (group * PLANE + cell)] += creal(w * tap);
 		grid[2 * (group * PLANE + cell) + 1] += cimag(w * tap);
 	}
 }
 
+/* What the bound is made of. */
+static void account(struct cpu_landed *to, const struct cpu_deposit *t, double r, double size)
+{
+	int group = (int)fmin(fmax(floor((r - t->lo) / t->width), 0), GROUPS - 1), step;
+	double v = (t->lo + (group + 0.5) * t->width - r) * t->drift;
+
+	step = (int)fmin(fmax((v + 1) * CPU_LEVELS, 0), 2 * CPU_LEVELS) + group * STEPS;
+	if (r > t->cut) {
+		to->dropped += size * exp(r * t->before);
+		return;
+	}
+	to->wrong += size * (double)t->error[step];
+	to->sum += size * (double)t->growth[step];
+}
+
 static void check_deposit(int taps, struct rng *r)
 {
 	static double grid[CPU_LANES][TERMS][2 * GROUPS * PLANE];
 	struct cpu_spins *s = spins(r);
-	float *w = planes(2), *u = planes(2 * TERMS), coef[(CPU_TAPS_DEGREE + 1) * CPU_TAPS];
+	float *w = planes(2), *u = planes(2 * TERMS), coef[(CPU_TAPS + 1) * CPU_TAPS];
 	size_t lane_size = GROUPS * TERMS * 2 * PLANE;
 	float *grids = memory_aligned(CPU_LANES * lane_size * sizeof *grids);
-	double total[GROUPS] = { 0 }, dropped = 0, y[NY], worst = 0;
+	float error[GROUPS * STEPS], growth[GROUPS * STEPS];
+	struct cpu_landed landed = { 0 }, want = { 0 };
+	double y[NY], worst = 0;
 	uint8_t used[GROUPS * CPU_LANES] = { 0 };
 	uint32_t row[ROWS];
 	struct cpu_deposit t = {
 		.grid = grids, .lane_stride = lane_size, .group_stride = TERMS * 2 * PLANE,
 		.plane = PLANE, .cells = CELLS, .taps = taps, .groups = GROUPS, .coef = coef,
 		.lo = 1, .width = 60, .inverse = 1 / 60.f, .cut = 181, .drift = 0.01f,
-		.period = 7e-4, .y = y, .row = row, .total = total, .dropped = &dropped,
-		.before = 0.01, .used = used,
+		.period = 7e-4, .y = y, .row = row, .error = error, .growth = growth,
+		.before = 0.01, .landed = &landed, .used = used,
 	};
 
 	fill(coef, PRECESS_COUNT(coef), r, -1, 1);
+	fill(error, PRECESS_COUNT(error), r, 0, 1);
+	fill(growth, PRECESS_COUNT(growth), r, 0, 1);
 	for (int i = 0; i < (int)PRECESS_COUNT(coef); i++)
-		if (i % CPU_TAPS >= taps || i / CPU_TAPS > taps + 3)
+		if (i % CPU_TAPS >= taps || i / CPU_TAPS > taps)
 			coef[i] = 0;
 	for (int i = 0; i < NY; i++)
 		y[i] = rng_uniform(r, -3, 3);
@@ -73,6 +92,7 @@ static void check_deposit(int taps, struct rng *r)
 	for (size_t i = 0; i < SPINS; i++) {
 		double complex m = w[i] + I * (double)w[i + CPU_PLANE];
 
+		account(&want, &t, s->r2[i], cabs(m));
 		for (int j = 0; j < TERMS && s->r2[i] <= t.cut; j++) {
 			add_spin(grid[i % CPU_LANES][j], &t, y[row[i / CPU_LANES]], s->f[i],
 				 s->r2[i], m);
@@ -90,7 +110,12 @@ static void check_deposit(int taps, struct rng *r)
 			}
 	if (worst > 1e-4) /* of random polynomials: values up to 10 */
 		fail_msg("%s, %d taps: wrong by %g", k->isa, taps, worst);
-	assert_true(dropped > 0 && total[0] > 0 && total[2] > 0 && used[0] == 1);
+	assert_true(used[0] == 1);
+	/* from above, at most 8 % */
+	assert_true(landed.wrong >= 0.9999 * want.wrong && landed.wrong <= 1.09 * want.wrong);
+	assert_true(landed.sum >= 0.9999 * want.sum && landed.sum <= 1.09 * want.sum);
+	assert_true(want.dropped > 0 && landed.dropped >= 0.9999 * want.dropped &&
+		    landed.dropped <= 1.09 * want.dropped);
 	free(s);
 	free(w);
 	free(u);
@@ -173,6 +198,49 @@ static void resonant_pulses(void **state)
 	}
 	free(s);
 	free(e);
+	free(full);
+}
+
+/* The first pulse alone, against its map. */
+static void first_pulses(void **state)
+{
+	static const double degrees[] = { 0.01, 30, 90 };
+	struct rng r = rng_make(8, 0);
+	struct cpu_spins *s = spins(&r);
+	float *m = planes(3), *full = planes(12);
+	double x[CPU_LANES], y[NY];
+	uint32_t row[ROWS];
+
+	(void)state;
+	s->b1[5] = 0;
+	s->r2[7] = 3000;
+	s->r2[8] = s->r1[8] = 0;
+	for (uint32_t i = 0; i < ROWS; i++)
+		row[i] = i + i / 4;
+	for (int i = 0; i < CPU_LANES; i++)
+		x[i] = 100.0 * i - 700;
+	for (int i = 0; i < NY; i++)
+		y[i] = 20.0 * i - 300;
+	for (size_t i = 0; i < PRECESS_COUNT(degrees); i++) {
+		double h = 100e-6, w1 = degrees[i] * PI / 180 / h, b[2] = { 0.8 * w1, 0.6 * w1 };
+		struct cpu_bloch p = { .n = 1, .b = b, .h = h, .reach = 2, .offset = -50,
+				       .x = i ? x : NULL, .y = i ? y : NULL, .row = row };
+
+		k->excite(m, s, &p, ROWS);
+		p.reach = 4;
+		k->bloch(full, s, &p, ROWS);
+		for (int j = 0; j < 3; j++)
+			for (size_t n = 0; n < SPINS; n++) {
+				double want = full[(3 * j + 2) * CPU_PLANE + n] * (double)s->m0[n] +
+					      (double)full[(9 + j) * CPU_PLANE + n];
+
+				if (!(fabs((double)m[j * CPU_PLANE + n] - want) <= 5e-7))
+					fail_msg("%s: %g instead of %g", k->isa,
+						 (double)m[j * CPU_PLANE + n], want);
+			}
+	}
+	free(s);
+	free(m);
 	free(full);
 }
 
@@ -283,7 +351,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spins_land_on_circles), cmocka_unit_test(mirrors_are_fans),
 		cmocka_unit_test(resonant_pulses),       cmocka_unit_test(histories_are_orders),
-		cmocka_unit_test(surveys_see_the_living),
+		cmocka_unit_test(first_pulses),          cmocka_unit_test(surveys_see_the_living),
 	};
 	int failed = 0;
 
