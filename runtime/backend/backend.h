@@ -55,6 +55,11 @@ struct backend {
 	/* Registers per thread and bytes of local memory of the kernel of a launch. */
 	precess_status (*resources)(int *registers, int *local, const struct bloch_launch *l,
 				    const struct bloch_schedule *s);
+	/* 90 for compute capability 9.0: what `load` takes binaries of; 0: it takes none. */
+	int (*architecture)(void);
+	/* A kernel out of a binary, for bloch_launch.special. */
+	precess_status (*load)(void **out, const void *binary, const char *name);
+	void (*unload)(void *special);
 	struct backend_ops {
 #define OP(name, doc) precess_status(*name) OP_ARGS;
 #include "runtime/backend/ops.def"
@@ -106,6 +111,23 @@ enum {
 	BACKEND_THREADS = 128,      /* of a block, where they do not work together */
 	BACKEND_SHARED = 48 * 1024 /* bytes of a block that every device gives without asking */
 };
+/* ------------------------------------------------------------------ kernels for one schedule */
+/* Whether a state kernel made for this schedule keeps its spins' state in registers where the one that
+ * reads tables cannot. */
+bool backend_special_pays(const struct bloch_schedule *s);
+/* Its source, CUDA C++: epochs and orders one after another, slots as variables; kernel "state". Fixed
+ * tables are read here. */
+void backend_special_source(struct text *out, const struct bloch_schedule *s);
+/* Compiles for compute capability arch / 10 by NVRTC, which needs no device, or finds the binary of an
+ * earlier time in the user's cache folder; free() it. PRECESS_ENOTSUP where there is no NVRTC. */
+precess_status backend_compile(void **out, size_t *n, const char *source, int arch);
+/* Headers that such sources include, by name (from runtime/cuda and runtime/bloch, made by the
+ * build). */
+extern const struct backend_header {
+	const char *name, *text;
+} backend_headers[];
+
+/* ------------------------------------------------------------------ cards */
 /* Limits of cards that people have (cards.def), for estimates. */
 struct backend_card {
 	const char *name;

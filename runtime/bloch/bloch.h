@@ -134,6 +134,20 @@ struct bloch_schedule {
 #undef DRAWN
 };
 
+/* Spin i of a draw. */
+SPIN_HD struct spin bloch_spin(const float *spins, size_t n, uint32_t draw, size_t i)
+{
+	const float *p = spins + (size_t)draw * BLOCH_MAPS * n + i;
+	struct spin s;
+
+	s.m0 = p[0];
+	s.r1 = p[n];
+	s.r2 = p[2 * n];
+	s.f = p[3 * n];
+	s.b1 = p[4 * n];
+	return s;
+}
+
 /* ------------------------------------------------------------------ memory and launches */
 /* MEMORY(type, name, count): what a history needs besides its tables, in numbers per draw.
  *
@@ -189,6 +203,7 @@ struct bloch_launch {
 	uint32_t length;       /* of transforms; their number is `batch` */
 	size_t batch;
 	uint32_t grid[3], block, shared; /* bytes of shared memory */
+	void *special;         /* a kernel made for this schedule, instead (backend.h); NULL: none */
 	double bytes, flops;   /* to and from the device's memory, each counted once */
 };
 

@@ -186,6 +186,70 @@ static void forget_graph(struct recorded *r)
 		cudaGraphDestroy(r->graph);
 }
 
+static int architecture(void)
+{
+	int device = 0, major = 0, minor = 0;
+
+	if (cudaGetDevice(&device) != cudaSuccess ||
+	    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess ||
+	    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) != cudaSuccess)
+		return 0;
+	return 10 * major + minor;
+}
+
+/* A library and its one kernel. */
+struct special {
+	cudaLibrary_t library;
+	cudaKernel_t kernel;
+};
+
+static precess_status load(void **out, const void *binary, const char *name)
+{
+	struct special *x = (struct special *)calloc(1, sizeof *x);
+	cudaError_t e;
+
+	*out = NULL;
+	if (!x)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	e = cudaLibraryLoadData(&x->library, binary, NULL, NULL, 0, NULL, NULL, 0);
+	if (e == cudaSuccess)
+		e = cudaLibraryGetKernel(&x->kernel, x->library, name);
+	if (e != cudaSuccess) {
+		if (x->library)
+			cudaLibraryUnload(x->library);
+		free(x);
+		return precess_fail(PRECESS_EDEVICE, "kernel %s: %s", name, cudaGetErrorString(e));
+	}
+	*out = x;
+	return PRECESS_OK;
+}
+
+static void unload(void *special)
+{
+	struct special *x = (struct special *)special;
+
+	if (x)
+		cudaLibraryUnload(x->library);
+	free(x);
+}
+
+precess_status cuda_launch_special(const struct bloch_launch *l, const struct bloch_memory *m,
+				   const struct bloch_schedule *s)
+{
+	const void *kernel = (const void *)((const struct special *)l->special)->kernel;
+	struct bloch_memory at = *m;
+	struct bloch_schedule tables = *s;
+	void *args[] = { &at.view, &at.slot, &at.spins, &at.map, &tables };
+
+	if (cuda_probe) {
+		*cuda_probe = kernel;
+		return PRECESS_OK;
+	}
+	CU(cudaLaunchKernel(kernel, dim3(l->grid[0], l->grid[1], l->grid[2]), dim3(l->block), args, 0,
+			    cuda_queue()));
+	return PRECESS_OK;
+}
+
 static precess_status resources(int *registers, int *local, const struct bloch_launch *l,
 				const struct bloch_schedule *s)
 {
@@ -295,6 +359,26 @@ static void forget_graph(struct recorded *)
 {
 }
 
+static int architecture(void)
+{
+	return 0;
+}
+
+static precess_status load(void **, const void *, const char *)
+{
+	return precess_fail(PRECESS_ENOTSUP, "loops load no kernels");
+}
+
+static void unload(void *)
+{
+}
+
+precess_status cuda_launch_special(const struct bloch_launch *, const struct bloch_memory *,
+				   const struct bloch_schedule *)
+{
+	return precess_fail(PRECESS_ENOTSUP, "loops have no kernels of their own");
+}
+
 static precess_status resources(int *, int *, const struct bloch_launch *,
 				const struct bloch_schedule *)
 {
@@ -351,7 +435,7 @@ extern "C" const struct backend CUDA_TABLE;
 extern "C" const struct backend CUDA_TABLE = {
 	BACKEND_VERSION, sizeof(struct backend), CUDA_NAME, precess_error, devices, choose, describe,
 	alloc, release, host_alloc, host_release, queue, upload, download, synchronize, timer,
-	record, replay, forget, cuda_ceilings, resources,
+	record, replay, forget, cuda_ceilings, resources, architecture, load, unload,
 	{
 #define OP(name, doc) cuda_##name,
 #include "runtime/backend/ops.def"

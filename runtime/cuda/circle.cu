@@ -107,7 +107,7 @@ SPIN_HD void land_row(const struct warp *o, unsigned lane, const struct column *
 	o->at[lane] = -1;
 	if (iy >= end)
 		return;
-	me = launch_spin(c->spins, n, c->draw, i);
+	me = bloch_spin(c->spins, n, c->draw, i);
 	if (!(me.m0 > 0))
 		return;
 	group = rintf((me.r2 - c->q->lo) * c->q->inverse - 0.5f);
@@ -254,7 +254,7 @@ SPIN_HD void land_column(const struct warp *o, unsigned lane, const struct bloch
 	o->at[lane] = -1;
 	if (ix >= end)
 		return;
-	me = launch_spin(spins, n, draw, i);
+	me = bloch_spin(spins, n, draw, i);
 	if (!(me.m0 > 0))
 		return;
 	x = spin_position(ix, s->nx);

@@ -25,7 +25,7 @@ UNROLL
 	for (int j = 0; j < BLOCH_RAY; j++)
 		all[j] = acc[j] = zero;
 	for (size_t i = n * part / BLOCH_RAY_PARTS; i < end; i++) {
-		struct spin me = launch_spin(spins, n, draw, i);
+		struct spin me = bloch_spin(spins, n, draw, i);
 		float x = spin_position((int)(i % (size_t)s.nx), s.nx);
 		float y = spin_position((int)(i / (size_t)s.nx), s.ny);
 		struct spin_complex w = zero, step = zero;

@@ -70,20 +70,6 @@ extern thread_local const void **cuda_probe;
 #define LAUNCH_THREADS(kernel, l, ...) LAUNCH_AS(LAUNCH_THREADS_RUN, kernel, l, __VA_ARGS__)
 #define LAUNCH_BLOCKS(kernel, l, ...) LAUNCH_AS(LAUNCH_BLOCKS_RUN, kernel, l, __VA_ARGS__)
 
-/* Spin i of a draw. */
-SPIN_HD struct spin launch_spin(const float *spins, size_t n, uint32_t draw, size_t i)
-{
-	const float *p = spins + (size_t)draw * BLOCH_MAPS * n + i;
-	struct spin s;
-
-	s.m0 = p[0];
-	s.r1 = p[n];
-	s.r2 = p[2 * n];
-	s.f = p[3 * n];
-	s.b1 = p[4 * n];
-	return s;
-}
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -92,6 +78,9 @@ extern "C" {
 #undef OP
 /* Makes the plan of a transform: not possible while a list is being recorded. */
 precess_status cuda_transform_prepare(uint32_t length, size_t batch);
+/* The kernel of l->special, with the arguments of a state kernel. */
+precess_status cuda_launch_special(const struct bloch_launch *l, const struct bloch_memory *m,
+				   const struct bloch_schedule *s);
 precess_status cuda_ceilings(double *bytes, double *flops);
 #ifdef __cplusplus
 }

@@ -49,7 +49,7 @@ UNROLL
 			acc[l][j].re = acc[l][j].im = 0;
 	for (int iy = begin; iy < end; iy++) {
 		size_t at = (size_t)iy * (size_t)s.nx + ix;
-		struct spin me = launch_spin(spins, n, draw, at);
+		struct spin me = bloch_spin(spins, n, draw, at);
 		struct spin_complex w = view[at], step, u;
 		float y = spin_position(iy, s.ny);
 

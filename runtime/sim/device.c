@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ a history */
 static precess_status memory_create(struct bloch_memory *m, const struct backend *b,
@@ -43,8 +44,36 @@ precess_status device_history_create(struct device_history *h, const struct back
 	return PRECESS_OK;
 }
 
+void device_specialise(struct device_history *h, struct text *why)
+{
+	struct bloch_schedule here = device_tables_move(&h->t, h->t.data);
+	const char *wanted = getenv("PRECESS_SPECIAL");
+	int arch = h->b->architecture();
+	struct text source;
+	void *binary;
+	size_t n;
+
+	if (!arch || (wanted && !strcmp(wanted, "0")) || !backend_special_pays(&here))
+		return;
+	text_init(&source);
+	backend_special_source(&source, &here);
+	if (backend_compile(&binary, &n, source.data, arch)) {
+		text_printf(why, "device: %s\n", precess_error());
+	} else {
+		if (h->b->load(&h->special, binary, "state"))
+			text_printf(why, "device: %s\n", h->b->error());
+		free(binary);
+	}
+	for (uint32_t i = 0; i < h->n_launch; i++)
+		if (h->launch[i].op == BACKEND_OP_state)
+			h->launch[i].special = h->special;
+	text_free(&source);
+}
+
 void device_history_free(struct device_history *h)
 {
+	if (h->special)
+		h->b->unload(h->special);
 	h->m.spins = NULL;
 #define MEMORY(type, name)                  \
 	if (h->m.name)                      \

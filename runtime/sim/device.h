@@ -14,11 +14,14 @@ struct device_history {
 	struct bloch_launch *launch;
 	uint32_t n_launch;
 	struct bloch_memory m;
-	void *tables;
+	void *tables, *special;
 };
 /* Takes the tables. `spins` lie on the device. */
 precess_status device_history_create(struct device_history *h, const struct backend *b,
 				     struct device_tables *t, float *spins);
+/* For many draws: a state kernel for this schedule alone, where that pays and the device takes it;
+ * `why` gets a line where it was tried in vain. PRECESS_SPECIAL=0 in the environment forbids it. */
+void device_specialise(struct device_history *h, struct text *why);
 void device_history_free(struct device_history *h);
 /* The maps of a plan on its device; the caller releases them. */
 precess_status device_upload_spins(float **out, const struct line_plan *p);

@@ -162,6 +162,8 @@ static precess_status lane_open(struct lane *l, const struct backend *b, struct 
 		TRY(device_history_create(&l->h[h], b, &t, l->spins));
 		if (!arrives(&l->h[h].t.s))
 			continue;
+		if (n >= CHUNK)
+			device_specialise(&l->h[h], &x[0]->sim.report);
 		TRY(b->host_alloc(&l->tables[h], l->h[h].t.size));
 		TRY(device_results_create(&l->r[h], &l->h[h]));
 		TRY(b->record(&l->recorded[h], l->h[h].launch, l->h[h].n_launch, &l->h[h].m,

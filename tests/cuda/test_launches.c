@@ -12,28 +12,29 @@ struct made {
 	uint8_t *method;
 };
 
-static struct made make(const struct draw *d, const struct maps *m, bool trains)
+/* In place: the plan points into it. */
+static void make(struct made *x, const struct draw *d, const struct maps *m, bool trains)
 {
 	const struct program *prog = d->program;
-	struct made x = { .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .nz = 1,
+
+	*x = (struct made){ .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .nz = 1,
 				   .slice = sim_slice_thickness(d), .asked = SIM_train } };
 
-	x.sim.method = x.method = calloc(prog->n_readout + 1, 1);
-	memset(x.method, SIM_line, prog->n_readout);
-	text_init(&x.sim.report);
-	x.sim.nz = sim_slice_spins(d, NULL);
-	assert_int_equal(sim_survey(&x.sim), PRECESS_OK);
-	assert_int_equal(line_prepare(&x.p, &x.sim, trains), PRECESS_OK);
-	line_set_terms(&x.p->series, 5, 3e-3);
-	x.p->fan_limit = 1e-5;
-	assert_int_equal(line_fourier_prepare(x.p), PRECESS_OK);
-	if (x.p->n_train)
-		assert_int_equal(train_begin(x.p), PRECESS_OK);
-	x.t = calloc(x.p->n_history, sizeof *x.t);
-	for (uint32_t h = 0; h < x.p->n_history; h++)
-		if (device_tables_create(&x.t[h], x.p, &x.p->history[h]))
+	x->sim.method = x->method = calloc(prog->n_readout + 1, 1);
+	memset(x->method, SIM_line, prog->n_readout);
+	text_init(&x->sim.report);
+	x->sim.nz = sim_slice_spins(d, NULL);
+	assert_int_equal(sim_survey(&x->sim), PRECESS_OK);
+	assert_int_equal(line_prepare(&x->p, &x->sim, trains), PRECESS_OK);
+	line_set_terms(&x->p->series, 5, 3e-3);
+	x->p->fan_limit = 1e-5;
+	assert_int_equal(line_fourier_prepare(x->p), PRECESS_OK);
+	if (x->p->n_train)
+		assert_int_equal(train_begin(x->p), PRECESS_OK);
+	x->t = calloc(x->p->n_history, sizeof *x->t);
+	for (uint32_t h = 0; h < x->p->n_history; h++)
+		if (device_tables_create(&x->t[h], x->p, &x->p->history[h]))
 			fail_msg("%s", precess_error());
-	return x;
 }
 
 static void erase(struct made *x)
@@ -103,8 +104,9 @@ static void sequences(void **state)
 		for (int nx = 40; nx <= 520; nx += 480) {
 			struct draw *d = compile_file(file[i]);
 			struct maps *m = random_maps(nx, nx / 2, d->program->fov[0], 40, 3);
-			struct made x = make(d, m, true);
+			struct made x;
 
+			make(&x, d, m, true);
 			for (uint32_t h = 0; h < x.p->n_history; h++) {
 				struct bloch_schedule s = device_tables_move(&x.t[h], x.t[h].data);
 				struct bloch_launch *l;
@@ -136,7 +138,7 @@ static void batches(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		m[i] = random_maps(40, 40, d->program->fov[0], 40, (uint64_t)i + 1);
-		x[i] = make(d, m[i], false);
+		make(&x[i], d, m[i], false);
 		t[i] = x[i].t[0];
 		assert_true(device_tables_alike(&t[0], &t[i]));
 	}
@@ -180,15 +182,20 @@ static void wrong(void **state)
 {
 	struct draw *d = compile_file("sequences/gre_epi.seq");
 	struct maps *m = random_maps(40, 40, d->program->fov[0], 40, 1);
-	struct made x = make(d, m, true);
-	struct device_tables *t = &x.t[0];
-	struct bloch_schedule s = device_tables_move(t, t->data);
-	struct bloch_train *train = (struct bloch_train *)(uintptr_t)s.train;
-	struct bloch_order *order = (struct bloch_order *)(uintptr_t)s.order;
+	struct made x;
+	struct device_tables *t;
+	struct bloch_schedule s;
+	struct bloch_train *train;
+	struct bloch_order *order;
 	struct bloch_launch *l;
 	uint32_t n, at = 0;
 
 	(void)state;
+	make(&x, d, m, true);
+	t = &x.t[0];
+	s = device_tables_move(t, t->data);
+	train = (struct bloch_train *)(uintptr_t)s.train;
+	order = (struct bloch_order *)(uintptr_t)s.order;
 	assert_int_equal(backend_plan(&l, &n, &s), PRECESS_OK);
 	while (l[at].op != BACKEND_OP_deposit)
 		at++;
