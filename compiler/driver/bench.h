@@ -5,7 +5,7 @@
 #include "compiler/driver/driver.h"
 
 /* width 0: 32 and 64; threads 0: all. Returns an exit status. */
-int bench_network(int width, int threads, bool pytorch, bool json);
+int bench_network(int width, int threads, bool pytorch, const char *device, bool json);
 
 /* Variants of the network and of the data set on one sequence, trained in `folder`. */
 struct bench_learning {

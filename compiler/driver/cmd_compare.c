@@ -572,10 +572,12 @@ int cmd_compare(int argc, char **argv)
 	if (!c.scale && !c.sweep)
 		return usage_error("compare", "--scale, --sweep, or both");
 	struct comparison k = { .c = &c };
-	rc = learn_model_open(&k.m, files.item[0], NULL, 1, NN_F32, c.threads, c.json);
+	rc = learn_model_open(&k.m, files.item[0], NULL,
+			      &(struct nn_options){ .batch = 1, .threads = c.threads }, c.json);
 	if (rc)
 		return rc;
-	rc = compare(&k);
+	precess_status st = learn_makes_images(k.m.model, files.item[0]);
+	rc = st ? learn_failed(NULL, c.json, st) : compare(&k);
 	comparison_free(&k);
 	return rc;
 }

@@ -141,6 +141,7 @@ int cmd_explain(int argc, char **argv)
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter" },
+		OPTION_LIBRARY_PATH(o.library),
 		{ "--dump", NULL, OPTION_TEXT, &o.dump, 0, 0, "print a stage instead: tree, ir, schedule" },
 		{ "--dump-after", NULL, OPTION_TEXT, &o.dump_after, 0, 0, "print the IR after a pass" },
 		{ "--network", NULL, OPTION_TEXT, &network, 0, 0, "its layers, weights and FLOPs instead: derived, paper, FILE.net" },

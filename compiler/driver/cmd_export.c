@@ -11,6 +11,7 @@ int cmd_export(int argc, char **argv)
 	const struct option table[] = {
 		{ "--to", NULL, OPTION_TEXT, &to, 0, 0, "pulseq15 (the default) or pulseq14" },
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter" },
+		OPTION_LIBRARY_PATH(o.library),
 		{ "--output", "-o", OPTION_TEXT, &path, 0, 0, "the file to write" },
 	};
 	int rc = options_parse("export", argc, argv, table, PRECESS_COUNT(table), &files);

@@ -10,7 +10,7 @@
 
 struct predict_command {
 	struct option_list set;
-	const char *object, *output, *png, *tensors;
+	const char *object, *output, *png, *tensors, *device;
 	int threads;
 	bool force, json;
 };
@@ -154,7 +154,7 @@ static precess_status write_outputs(const struct prediction *r, const struct pre
 			.image = r->image,
 			.command = command_line(),
 		};
-		st = io_write_result(c->output, &io);
+		st = io_save(c->output, &io);
 	}
 	if (st || !c->png)
 		return st;
@@ -244,6 +244,8 @@ int cmd_predict(int argc, char **argv)
 		{ "--force", NULL, OPTION_FLAG, &c.force, 0, 0,
 		  "only warn of parameters outside the range of training" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256, "threads (default: all)" },
+		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
+		  "that runs the network: auto, cpu, cuda[:N] (cpu)" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0,
 		  "result file, HDF5, as of simulate" },
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0,
@@ -261,11 +263,14 @@ int cmd_predict(int argc, char **argv)
 				   files.n ? "one model, and a sequence to check it against"
 					   : "which model?");
 	struct learn_model m;
-	rc = learn_model_open(&m, files.item[0], files.n > 1 ? files.item[1] : NULL, 1, NN_F32,
-			      c.threads, c.json);
+	rc = learn_model_open(&m, files.item[0], files.n > 1 ? files.item[1] : NULL,
+			      &(struct nn_options){
+				      .batch = 1, .threads = c.threads, .device = c.device },
+			      c.json);
 	if (rc)
 		return rc;
-	rc = predict(&m, &c);
+	precess_status st = learn_makes_images(m.model, files.item[0]);
+	rc = st ? learn_failed(NULL, c.json, st) : predict(&m, &c);
 	learn_model_close(&m);
 	return rc;
 }

@@ -65,12 +65,10 @@ static int elaborate(struct compiled *c, const struct compile_options *o)
 	if (rc)
 		return rc;
 	struct elab_options eo = { .set = set, .n_set = o->set.n, .reader = io_read_samples };
-	const char *path = getenv("PRECESS_PATH");
-	const char *folder[1] = { path };
-	if (path) {
-		eo.path = folder;
-		eo.n_path = 1;
-	}
+	struct folder_list folders;
+	library_folders(&folders, lang_arena(c->lang), &o->library);
+	eo.path = folders.item;
+	eo.n_path = folders.n;
 	c->ir = elab(c->lang, c->tree, &eo);
 	return c->ir ? EXIT_OK : EXIT_DIAGNOSTICS;
 }
@@ -118,7 +116,7 @@ static int back_end(struct compiled *c, const struct compile_options *o)
 
 /* ------------------------------------------------------------------ Pulseq */
 /* Only files are looked into: what a pipe gives is gone once read. */
-static bool is_pulseq(const char *path)
+bool is_pulseq(const char *path)
 {
 	char head[4096];
 	struct stat info;

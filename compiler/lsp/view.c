@@ -243,6 +243,35 @@ static void action(json_t *list, const struct document *d, const char *title, st
 					      "quickfix", "edit", "changes", changes));
 }
 
+/* `import std.grads (spoiler)` for a name that is not there: into the import of that module which is
+ * there already, or on a line of its own below the last one. */
+static void import_action(json_t *list, const struct document *d, const char *line)
+{
+	struct arena *a = lang_arena(d->lang);
+	size_t n = strcspn(line + 7, " ");
+	const char *module = arena_copy(a, line + 7, n), *name = line + 7 + n;
+	struct span at = d->tree->name_span;
+	const char *s = lang_source_text(d->lang, d->source, NULL), *text;
+	text = arena_printf(a, "\n\n%s", line);
+	for (uint32_t i = 0; i < d->tree->n_kid; i++) {
+		const struct node *k = d->tree->kid[i];
+		if (k->kind != NODE_IMPORT)
+			continue;
+		at = k->span;
+		text = arena_printf(a, "\n%s", line);
+		if (k->n_kid && !strcmp(k->name, module)) {
+			at.begin = at.end = k->kid[k->n_kid - 1]->span.end;
+			name += strspn(name, " (");
+			text = arena_printf(a, ", %.*s", (int)strcspn(name, ")"), name);
+			action(list, d, arena_printf(a, "Add `%s`", line), at, text);
+			return;
+		}
+	}
+	at.end += (uint32_t)strcspn(s + at.end, "\r\n");
+	at.begin = at.end;
+	action(list, d, arena_printf(a, "Add `%s`", line), at, text);
+}
+
 json_t *answer_action(struct document *d, const json_t *params)
 {
 	const json_t *range = json_object_get(params, "range");
@@ -252,6 +281,7 @@ json_t *answer_action(struct document *d, const json_t *params)
 	for (size_t i = 0; i < diag_n(d->lang); i++) {
 		const struct diag *g = diag_get(d->lang, i);
 		const char *head = quoted(d, g->help, "`param ");
+		const char *import = quoted(d, g->help, "`import ");
 		struct span at;
 		if (g->span.source != d->source || g->span.end < from || g->span.begin > to)
 			continue;
@@ -259,6 +289,8 @@ json_t *answer_action(struct document *d, const json_t *params)
 			action(list, d,
 			       arena_printf(lang_arena(d->lang), "Write %s", g->replacement),
 			       g->span, g->replacement);
+		else if (import && !strcmp(g->id, "E12"))
+			import_action(list, d, import);
 		else if (head && param_head(d, head, &at))
 			action(list, d, arena_printf(lang_arena(d->lang), "Narrow to %s", head), at,
 			       head);

@@ -345,7 +345,7 @@ static precess_status write_gradient(uint32_t *out, struct writer *w, const stru
 				     int axis)
 {
 	double (*order)[2] = calloc(b->n_event + 1, sizeof *order);
-	const struct ir_event *e = w->ir->event + b->first_event;
+	const struct ir_event *e = b->n_event ? &w->ir->event[b->first_event] : NULL;
 	precess_status st = PRECESS_OK;
 	uint32_t n = 0;
 

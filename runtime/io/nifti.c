@@ -1,7 +1,7 @@
 /* Volumes as NIfTI-1, whose axes are ours: x to the right, y to the front, z to the head; lengths in
  * millimetres. Both of its transforms are written and say the same. The file is built in memory: the
  * library's writer does not tell of a full disk. */
-#include "runtime/io/io.h"
+#include "runtime/io/internal.h"
 
 #include <math.h>
 #include <nifti2_io.h>
@@ -67,9 +67,11 @@ static void fill_place(nifti_1_header *h, const struct io_volume *v)
 	}
 }
 
-static void fill_header(nifti_1_header *h, const struct io_volume *v)
+static void fill_header(nifti_1_header *h, const struct io_volume *v, int n)
 {
-	const short dim[] = { 3, (short)v->nx, (short)v->ny, (short)v->nz, 1, 1, 1, 1 };
+	const short dim[] = {
+		n > 1 ? 4 : 3, (short)v->nx, (short)v->ny, (short)v->nz, (short)n, 1, 1, 1
+	};
 	int i;
 
 	memset(h, 0, sizeof *h);
@@ -90,14 +92,7 @@ static void fill_header(nifti_1_header *h, const struct io_volume *v)
 	memcpy(h->magic, "n+1", 4);
 }
 
-static bool has_ending(const char *path, const char *ending)
-{
-	size_t n = strlen(path), m = strlen(ending);
-
-	return n > m && strcmp(path + n - m, ending) == 0;
-}
-
-static precess_status check(const char *path, const struct io_volume *v)
+static precess_status check(const char *path, const struct io_volume *v, int n)
 {
 	bool good = true;
 	int i, j;
@@ -106,11 +101,11 @@ static precess_status check(const char *path, const struct io_volume *v)
 		return precess_fail(PRECESS_EINVAL,
 				    "%s: the name of a NIfTI file ends in .nii or .nii.gz", path);
 	if (v->nx < 1 || v->ny < 1 || v->nz < 1 || v->nx > SIDE_LIMIT || v->ny > SIDE_LIMIT ||
-	    v->nz > SIDE_LIMIT)
+	    v->nz > SIDE_LIMIT || n < 1 || n > SIDE_LIMIT)
 		return precess_fail(PRECESS_EINVAL,
-				    "%s: %d x %d x %d voxels; a NIfTI volume has 1..%d along each "
+				    "%s: %d x %d x %d voxels, %d times; NIfTI has 1..%d along each "
 				    "side",
-				    path, v->nx, v->ny, v->nz, SIDE_LIMIT);
+				    path, v->nx, v->ny, v->nz, n, SIDE_LIMIT);
 	for (i = 0; i < 3; i++) {
 		good &= v->voxel[i] > 0 && isfinite(v->voxel[i]) && isfinite(v->origin[i]);
 		for (j = 0; j < 3; j++)
@@ -156,21 +151,21 @@ static void pack(unsigned char **out, size_t *n_out, const unsigned char *in, si
 	}
 }
 
-precess_status io_write_nifti(const char *path, const struct io_volume *v)
+precess_status io_write_nifti_series(const char *path, const struct io_volume *v, int count)
 {
 	size_t n, n_packed;
 	unsigned char *file, *packed;
 	nifti_1_header header;
 	precess_status st;
 
-	if ((st = check(path, v)) != 0)
+	if ((st = check(path, v, count)) != 0)
 		return st;
-	n = (size_t)v->nx * (size_t)v->ny * (size_t)v->nz * (v->is_complex ? 2 : 1) *
-	    sizeof *v->value;
+	n = (size_t)v->nx * (size_t)v->ny * (size_t)v->nz * (size_t)count *
+	    (v->is_complex ? 2 : 1) * sizeof *v->value;
 	file = calloc(1, HEADER + n);
 	if (!file)
 		return precess_fail(PRECESS_ENOMEM, "%s: out of memory", path);
-	fill_header(&header, v);
+	fill_header(&header, v, count);
 	memcpy(file, &header, sizeof header);
 	memcpy(file + HEADER, v->value, n);
 	if (has_ending(path, ".gz")) {
@@ -183,4 +178,9 @@ precess_status io_write_nifti(const char *path, const struct io_volume *v)
 	}
 	free(file);
 	return st;
+}
+
+precess_status io_write_nifti(const char *path, const struct io_volume *v)
+{
+	return io_write_nifti_series(path, v, 1);
 }

@@ -19,6 +19,15 @@ precess_status plot_trajectory(const char *path, const struct draw *d, const str
 /* Images and log k-space of one set side by side with a grey scale and a title. */
 precess_status plot_image(const char *path, const char *title, const float *image,
 			  const float *kspace, int nx, int ny);
+/* A map in colour, `scale` times its values from lo to hi, with a bar in `unit`. Exactly 0 (no
+ * object) is black. */
+struct plot_map {
+	const char *title, *unit;
+	const float *value; /* [iy][ix] */
+	int nx, ny;
+	double scale, lo, hi;
+};
+precess_status plot_map(const char *path, const struct plot_map *m);
 /* Images in rows and columns, each row with a name and a grey scale from 0 to `most` of its own.
  * `value` holds rows * columns images [ny][nx], `caption` a line for each. */
 struct plot_row {

@@ -41,6 +41,15 @@ void regrid_line(float *out, const struct grid_shape *shape, int nx, const doubl
 
 /* Non-Cartesian sequences, by gridding. Applies when a readout moves along x and y. */
 bool gridding_applies(const struct draw *d);
+/* Does a readout of n samples with the moments k[n][3] since the pulse come nearer to the centre along
+ * the usual trajectory, which was at `before` at the pulse's end? */
+bool gridding_takes_usual(const struct draw *d, const double *k, uint32_t n, const double *before);
+/* The number of the set that a readout with these labels belongs to, in order of appearance; a new
+ * one is added to key[*n_set]. */
+struct gridding_key {
+	int32_t label[5];
+};
+int gridding_set(struct gridding_key *key, int *n_set, const int32_t *label);
 precess_status gridding_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
 /* The k-space of set `set` that kspace_image makes `image` of. */
 precess_status kspace_of_image(struct kspace *k, int set, const float *image);

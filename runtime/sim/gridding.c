@@ -65,15 +65,11 @@ bool gridding_applies(const struct draw *d)
 }
 
 /* ------------------------------------------------------------------ samples */
-struct set_key {
-	int32_t label[5];
-};
-
-/* Numbers the sets in order of appearance. */
-static int set_of(struct set_key *key, int *n_set, const int32_t *l)
+int gridding_set(struct gridding_key *key, int *n_set, const int32_t *l)
 {
-	struct set_key k = { { l[PROGRAM_LABEL_set], l[PROGRAM_LABEL_slice], l[PROGRAM_LABEL_rep],
-			       l[PROGRAM_LABEL_avg], l[PROGRAM_LABEL_echo] } };
+	struct gridding_key k = { { l[PROGRAM_LABEL_set], l[PROGRAM_LABEL_slice],
+				    l[PROGRAM_LABEL_rep], l[PROGRAM_LABEL_avg],
+				    l[PROGRAM_LABEL_echo] } };
 	int i = *n_set - 1;
 
 	while (i >= 0 && memcmp(&key[i], &k, sizeof k))
@@ -84,22 +80,27 @@ static int set_of(struct set_key *key, int *n_set, const int32_t *l)
 	return (*n_set)++;
 }
 
-/* Moments since the pulse, or along the usual trajectory if that comes nearer to the centre. */
-static void place_readout(struct job *j, uint32_t r, const double *before, double *k, int set)
+bool gridding_takes_usual(const struct draw *d, const double *k, uint32_t n, const double *before)
 {
-	const struct program *p = j->d->program;
-	const struct program_event *e = &p->event[p->readout[r].event];
 	double near[2] = { INFINITY, INFINITY };
-	bool usual;
 
-	draw_readout(j->d, r, k, k + 3 * e->n);
-	for (uint32_t i = 0; i < e->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const double *q = k + 3 * i;
 
 		near[0] = fmin(near[0], hypot(q[0], q[1]));
 		near[1] = fmin(near[1], hypot(q[0] + before[0], q[1] + before[1]));
 	}
-	usual = near[1] < near[0] - 0.01 / p->fov[0];
+	return near[1] < near[0] - 0.01 / d->program->fov[0];
+}
+
+static void place_readout(struct job *j, uint32_t r, const double *before, double *k, int set)
+{
+	const struct program *p = j->d->program;
+	const struct program_event *e = &p->event[p->readout[r].event];
+	bool usual;
+
+	draw_readout(j->d, r, k, k + 3 * e->n);
+	usual = gridding_takes_usual(j->d, k, e->n, before);
 	for (uint32_t i = 0; i < e->n; i++) {
 		size_t at = e->first_sample + i;
 
@@ -114,7 +115,7 @@ static precess_status place_samples(struct job *j, int *n_set)
 {
 	const struct program *p = j->d->program;
 	double *before = grid_trajectory(j->d), *k = malloc(4 * j->n * sizeof *k);
-	struct set_key *key = calloc((size_t)p->n_readout + 1, sizeof *key);
+	struct gridding_key *key = calloc((size_t)p->n_readout + 1, sizeof *key);
 	bool ok = before && k && key;
 
 	*n_set = 0;
@@ -123,7 +124,8 @@ static precess_status place_samples(struct job *j, int *n_set)
 
 		for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++)
 			place_readout(j, r, before + 3 * e, k,
-				      set_of(key, n_set, p->event[p->readout[r].event].label));
+				      gridding_set(key, n_set,
+						   p->event[p->readout[r].event].label));
 	}
 	free(before);
 	free(k);

@@ -85,6 +85,10 @@ struct sim_point {
  * of every sample. threads 0: all. A finite t2p is refused where a history has several pulses. */
 precess_status sim_points(double *signal, const struct draw *d, const struct sim_point *point,
 			  size_t n, int threads);
+/* What each of n spins gives by itself at some samples, its mean over the slice: re, im of value[i *
+ * n_sample + j] for spin i and sample[j], without the receiver's phase. r[2] is not used. */
+precess_status sim_point_samples(double *value, const struct draw *d, const struct sim_point *point,
+				 size_t n, const uint32_t *sample, size_t n_sample, int threads);
 
 /* How many spins through the slice (and why) so that no coherence pathway that the slice dephases
  * comes back by aliasing; 1 when no gradient acts along z. `why` is written (may be NULL). */
@@ -124,6 +128,29 @@ void kspace_free(struct kspace *k);
 /* image[set][iy][ix] = sum over k of S(k) exp(+i 2 pi k r) at the pixel centres
  * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. */
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
+/* The middle of k-space of each set: the sample nearest to it, and its time since the middle of the
+ * excitation, in s; NAN where a history has none or several. PRECESS_ENOTSUP for sequences that are
+ * not Cartesian. */
+struct kspace_center {
+	uint32_t sample; /* of the signal; UINT32_MAX: the set does not read it */
+	double te;
+};
+precess_status kspace_centers(struct kspace_center **out, int *n_set, const struct draw *d);
+
+/* Where the samples lie in k-space, what was played before the epoch's pulse included, as the image
+ * takes them; and to which image each readout belongs. A sequence without an image has one set. */
+struct sampling {
+	double *k; /* [n_sample][3], 1/m; in the order of the signal */
+	struct sampling_line {
+		int set, row; /* row < 0: no line of the matrix */
+		bool reverse; /* runs towards lower kx */
+	} *line; /* per readout of the program */
+	int n_set;
+	bool echoes; /* sets differ in the label `echo` */
+	enum { SAMPLING_CARTESIAN, SAMPLING_GRIDDED, SAMPLING_OTHER } kind;
+};
+precess_status sampling_create(struct sampling **out, const struct draw *d);
+void sampling_free(struct sampling *s);
 
 /* ------------------------------------------------------------------ benchmark */
 struct bench_row {

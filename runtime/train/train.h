@@ -18,6 +18,8 @@ struct train_adam {
 };
 precess_status train_adam_create(struct train_adam **out, size_t n, double beta1, double beta2);
 void train_adam_free(struct train_adam *a);
+/* Counts a step and gives its factors. */
+struct network_adam train_adam_next(struct train_adam *a, double rate);
 void train_adam_step(struct train_adam *a, float *weight, const float *gradient, double rate,
 		     int threads);
 
