@@ -100,6 +100,7 @@ static struct node *file_node(struct parse *p)
 	struct node *file = tree_node(p->l, p->kind, all, NULL, 0, p->items);
 	file->doc = p->doc;
 	file->integer = p->version;
+	file->number = (double)p->release;
 	return p->name ? tree_name(file, p->name, p->name_span) : file;
 }
 

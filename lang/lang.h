@@ -10,6 +10,8 @@
 
 struct lang;
 
+#define LANG_VERSION 1 /* of `seq 1` */
+
 /* A stretch of source text, in bytes. `source` is the index of a file of this compilation. */
 struct span {
 	uint32_t source, begin, end;
@@ -46,8 +48,8 @@ struct node {
 	struct span name_span;  /* of `name`, for "declared here" */
 	const char *name;       /* interned, or NULL */
 	const char *doc;        /* text literal after a declaration, or NULL */
-	double number;          /* NUMBER, QUANTITY: value in SI */
-	int64_t integer;        /* INT, BOOL; FILE: language version */
+	double number;          /* NUMBER, QUANTITY: value in SI; MODULE: its version */
+	int64_t integer;        /* INT, BOOL; FILE: language version; IMPORT: version asked for */
 	struct dim dim;         /* QUANTITY */
 	struct node **kid;
 	uint32_t n_kid;         /* kid[n_kid] is NULL, too */

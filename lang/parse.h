@@ -4,8 +4,6 @@
 
 #include "lang/tree.h"
 
-#define LANG_VERSION 1 /* of `seq 1` */
-
 /* Open brackets. A parser needs stack for each; no sequence needs a tenth of it. */
 #define NEST_LIMIT 200
 
@@ -51,7 +49,7 @@ struct parse {
 	enum node_kind kind;
 	const char *name, *doc;
 	struct span name_span;
-	int64_t version;
+	int64_t version, release; /* of the language; of the module, 0: none */
 	struct list *items; /* of the file itself */
 	bool refused;       /* not a file this compiler understands */
 	bool too_deep;      /* said once */

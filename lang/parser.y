@@ -20,6 +20,7 @@
 %union {
 	struct literal literal;
 	const char *name;
+	int64_t number;
 	struct node *node;
 	struct list *list;
 }
@@ -104,6 +105,7 @@ static bool version(struct parse *p, int64_t number, struct span at);
 %type <node> type type_opt body formal setting with range expr arg name_node
 %type <list> items names settings formals formal_list args arg_list elements element_list
 %type <name> path doc
+%type <number> release
 
 %%
 
@@ -113,7 +115,8 @@ version: SEQ INT NL { if (!version(p, $2.integer, @2)) YYABORT; }
        | SEQ INT error NL { yyerrok; if (!version(p, $2.integer, @2)) YYABORT; } ;
 
 header: SEQUENCE NAME doc NL { p->kind = NODE_FILE; p->name = $2; p->name_span = @2; p->doc = $3; }
-      | MODULE path doc NL { p->kind = NODE_MODULE; p->name = $2; p->name_span = @2; p->doc = $3; }
+      | MODULE path release doc NL
+	{ p->kind = NODE_MODULE; p->name = $2; p->name_span = @2; p->release = $3; p->doc = $4; }
       | error NL { yyerrok; } ;
 
 /* The first list begun is that of the file itself: it is kept even if parsing has to stop. */
@@ -145,11 +148,15 @@ declaration:
 | BLOCK NAME LPAREN formals RPAREN body
 	{ $$ = declared(p, NODE_AND($4, BLOCK, @$, $6), $2, @2); } ;
 
-import: path { $$ = tree_name(LEAF(IMPORT, @$), $1, @1); }
-      | path AS NAME { $$ = documented(tree_name(LEAF(IMPORT, @$), $1, @1), $3); }
-      | path LPAREN names comma RPAREN { $$ = tree_name(NODE_OF($3, IMPORT, @$), $1, @1); } ;
+import: path release { $$ = flag(tree_name(LEAF(IMPORT, @$), $1, @1), $2); }
+      | path release AS NAME
+	{ $$ = flag(documented(tree_name(LEAF(IMPORT, @$), $1, @1), $4), $2); }
+      | path release LPAREN names comma RPAREN
+	{ $$ = flag(tree_name(NODE_OF($4, IMPORT, @$), $1, @1), $2); } ;
 path: NAME
     | path DOT NAME { $$ = join(p, $1, $3); } ;
+/* The version of a module: its own, or the one that is asked for. */
+release: %empty { $$ = 0; } | INT { $$ = $1.integer; } ;
 names: name_node { $$ = list_add(p->l, list_make(p->l), $1); }
      | names COMMA name_node { $$ = list_add(p->l, $1, $3); } ;
 name_node: NAME { $$ = tree_name(LEAF(NAME, @1), $1, @1); } ;

@@ -87,7 +87,8 @@ static void print_attributes(struct text *out, const struct node *n)
 		print_quoted(out, n->name);
 	else if (n->name)
 		text_printf(out, " %s", n->name);
-	if (n->kind == NODE_INT || n->kind == NODE_FILE || n->kind == NODE_MODULE)
+	if (n->kind == NODE_INT || n->kind == NODE_FILE || n->kind == NODE_MODULE ||
+	    (n->kind == NODE_IMPORT && n->integer))
 		text_printf(out, " %lld", (long long)n->integer);
 	if (n->kind == NODE_BOOL)
 		text_printf(out, " %s", n->integer ? "true" : "false");
@@ -95,7 +96,7 @@ static void print_attributes(struct text *out, const struct node *n)
 		text_printf(out, " %s", n->integer ? "..<" : "..");
 	if (n->kind == NODE_TYPE && n->integer)
 		text_add(out, " []", 3);
-	if (n->kind == NODE_NUMBER)
+	if (n->kind == NODE_NUMBER || (n->kind == NODE_MODULE && n->number))
 		text_printf(out, " %s", text_double(number, n->number));
 	if (n->doc)
 		print_quoted(out, n->doc);

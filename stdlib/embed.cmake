@@ -1,15 +1,5 @@
-# Writes OUT: the text of every stdlib module as a C table, so that the program needs no files.
-file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/*.seq)
-list(SORT files)
-set(out "#include \"compiler/elab/stdlib.h\"\n\nconst struct stdlib_module stdlib_modules[] = {\n")
-foreach(f ${files})
-  string(REGEX REPLACE "\\.seq$" "" module ${f})
-  string(REPLACE "/" "." module ${module})
-  file(READ ${ROOT}/${f} hex HEX)
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" hex "${hex}")
-  # adjacent literals: C11 guarantees only 4095 characters in one, and \x must not run on
-  string(REGEX REPLACE "((\\\\x[0-9a-f][0-9a-f])(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?)" "\t\t\"\\1\"\n" hex "${hex}")
-  string(APPEND out "\t{ \"std.${module}\",\n${hex}\t},\n")
-endforeach()
-string(APPEND out "\t{ 0, 0 },\n};\n")
-file(WRITE ${OUT} "${out}")
+# Writes OUT: the bytes of the library IN as a C array, so that the program needs no files.
+file(READ ${IN} hex HEX)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\t\\1\n" bytes "${bytes}")
+file(WRITE ${OUT} "#include \"compiler/elab/stdlib.h\"\n\nconst unsigned char stdlib_bytes[] = {\n${bytes}\n};\nconst size_t stdlib_size = sizeof stdlib_bytes;\n")

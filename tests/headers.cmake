@@ -1,8 +1,12 @@
 # Every header stands alone, and may be included twice: as C11, and the runtime headers that CUDA
-# sources include also as C++17.   cmake -DROOT=... -DCC=... -DCXX=... -P headers.cmake
+# sources include also as C++17.   cmake -DROOT=... -DCC=... -DCXX=...
+# -DINCLUDE=<folder of hdf5.h> -P headers.cmake
 cmake_minimum_required(VERSION 3.25)
-set(shared_with_cuda runtime/base runtime/program runtime/bloch runtime/backend)
+set(shared_with_cuda runtime/base runtime/program runtime/bloch runtime/backend runtime/cudnn)
 set(flags -Wall -Wextra -Wpedantic -Werror -Wno-unused-function -fsyntax-only -I${ROOT})
+if(INCLUDE)
+  list(APPEND flags -isystem ${INCLUDE})
+endif()
 
 file(GLOB_RECURSE headers RELATIVE ${ROOT} ${ROOT}/lang/*.h ${ROOT}/compiler/*.h ${ROOT}/runtime/*.h)
 set(failed 0)
@@ -23,7 +27,7 @@ endfunction()
 
 # those of CUDA are C++, and without nvcc only as the emulation compiles them
 foreach(header ${headers})
-  if(header MATCHES "^runtime/cuda/")
+  if(header MATCHES "^runtime/(cuda/|cudnn/(each|network)\\.h)")
     if(CXX)
       compile(${header} ${CXX} -std=c++17 -DPRECESS_CUDA_EMULATED -x c++)
     endif()

@@ -1,5 +1,5 @@
 /* precess bench: speed against a baseline measured in the same run, the spin grid against a finer
- * one, and the network (cmd_bench_network.c). */
+ * one, the network (cmd_bench_network.c), and what its parts are worth (cmd_bench_learning.c). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,8 @@ struct bench_options {
 	struct compile_options compile;
 	struct scene_options scene;
 	struct option_list files;
-	const char *png;
-	int repeats, reference, width;
+	const char *png, *folder, *device;
+	int samples, images, repeats, batch, reference, width;
 	bool pytorch;
 };
 
@@ -62,6 +62,11 @@ static int bench_all(struct bench_options *o)
 {
 	size_t n = o->files.n > 1 ? o->files.n - 1 : PRECESS_COUNT(default_files);
 	const char *const *file = o->files.n > 1 ? o->files.item + 1 : default_files;
+	o->scene.sim.device = o->batch ? o->device : NULL;
+	if (o->batch && !o->device)
+		return usage_error("bench", "--batch is for a device: --device cuda");
+	if (o->batch)
+		return bench_batches(file, n, &o->compile, &o->scene, o->batch, o->repeats);
 	json_t *rows = json_array();
 	int rc = EXIT_OK;
 	if (!o->compile.json)
@@ -226,18 +231,24 @@ static int bench_grid(struct bench_options *o)
 
 int cmd_bench(int argc, char **argv)
 {
-	struct bench_options o = { .compile.samples = true, .scene.sim.tolerance = 1e-4, .repeats = 5, .reference = 1024 };
+	struct bench_options o = { .compile.samples = true, .scene.sim.tolerance = 1e-4, .repeats = 5, .reference = 1024, .samples = 2000, .images = 8000 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.compile.set, 0, 0, "NAME=VALUE of a const or a parameter" },
+		OPTION_LIBRARY_PATH(o.compile.library),
 		{ "--object", NULL, OPTION_TEXT, &o.scene.object, 0, 0, "head[:SEED], uniform, or FILE.h5[:SLICE]" },
 		{ "--map", NULL, OPTION_LIST, &o.scene.map, 0, 0, "NAME=VALUE: one value instead of the object's map, as in B1=1" },
 		{ "--spins", NULL, OPTION_INT, &o.scene.spins, 1, 16384, "simulate: spins along x and y (512)" },
 		{ "--reference", NULL, OPTION_INT, &o.reference, 64, 16384, "grid: spins of the reference (1024)" },
 		{ "--tolerance", NULL, OPTION_REAL, &o.scene.sim.tolerance, 1e-14, 1, "error allowed (1e-4)" },
 		{ "--threads", NULL, OPTION_INT, &o.scene.sim.threads, 1, 1024, "threads (default: all)" },
+		{ "--batch", NULL, OPTION_INT, &o.batch, 1, 65535, "simulate: draws through one list of launches of a device" },
 		{ "--repeats", NULL, OPTION_INT, &o.repeats, 1, 1000, "timings of which the best is printed (5)" },
 		{ "--png", NULL, OPTION_TEXT, &o.png, 0, 0, "grid: pictures PREFIX-N.png" },
-		{ "--width", NULL, OPTION_INT, &o.width, 1, 1024, "network: of the U-Net (32 and 64)" },
+		{ "--width", NULL, OPTION_INT, &o.width, 1, 1024, "network: of the U-Net (32 and 64); learning: (8)" },
+		{ "--samples", NULL, OPTION_INT, &o.samples, 1, 1000000, "learning: of the data set (2000)" },
+		{ "--images", NULL, OPTION_INT, &o.images, 1, 1000000000, "learning: shown to each network (8000)" },
+		{ "--output", "-o", OPTION_TEXT, &o.folder, 0, 0, "learning: folder of the data set and the models" },
+		{ "--device", NULL, OPTION_TEXT, &o.device, 0, 0, "simulate --batch, network: that runs it, cpu or cuda[:N] (cpu)" },
 		{ "--pytorch", NULL, OPTION_FLAG, &o.pytorch, 0, 0, "network: measure PyTorch, too, if python3 has it" },
 		{ "--json", NULL, OPTION_FLAG, &o.compile.json, 0, 0, "one JSON object on standard output" },
 	};
@@ -251,6 +262,13 @@ int cmd_bench(int argc, char **argv)
 	if (!strcmp(what, "grid"))
 		return bench_grid(&o);
 	if (!strcmp(what, "network"))
-		return bench_network(o.width, o.scene.sim.threads, o.pytorch, o.compile.json);
-	return usage_error("bench", "simulate, grid or network?");
+		return bench_network(o.width, o.scene.sim.threads, o.pytorch, o.device, o.compile.json);
+	if (!strcmp(what, "learning")) {
+		if (o.files.n != 2 || !o.folder)
+			return usage_error("bench", "learning wants one sequence and -o FOLDER");
+		return bench_learning(&(struct bench_learning){
+			.file = o.files.item[1], .folder = o.folder, .width = o.width ? o.width : 8, .samples = o.samples,
+			.images = o.images, .threads = o.scene.sim.threads, .json = o.compile.json });
+	}
+	return usage_error("bench", "simulate, grid, network or learning?");
 }

@@ -134,7 +134,7 @@ static void print_row(const struct nn_bench_row *r, double pytorch)
 }
 
 static precess_status one_width(int width, const struct nn_bench_peak *peak, int threads,
-				bool pytorch, json_t *rows)
+				bool pytorch, const char *device, json_t *rows)
 {
 	double torch_ms[4] = { NAN, NAN, NAN, NAN };
 	if (pytorch)
@@ -145,6 +145,7 @@ static precess_status one_width(int width, const struct nn_bench_peak *peak, int
 			.batch = BATCH,
 			.precision = i / 2 ? NN_BF16 : NN_F32,
 			.training = i % 2,
+			.device = device,
 		};
 		precess_status st = nn_bench(&row, peak, threads, SECONDS);
 		if (st)
@@ -157,7 +158,7 @@ static precess_status one_width(int width, const struct nn_bench_peak *peak, int
 	return PRECESS_OK;
 }
 
-int bench_network(int width, int threads, bool pytorch, bool json)
+int bench_network(int width, int threads, bool pytorch, const char *device, bool json)
 {
 	static const int widths[] = { 32, 64 };
 	struct nn_bench_peak peak;
@@ -173,9 +174,9 @@ int bench_network(int width, int threads, bool pytorch, bool json)
 		       "pass", "ms/image", "GFLOP/s", "of peak", pytorch ? "  PyTorch ms" : "");
 	for (size_t i = 0; i < PRECESS_COUNT(widths); i++)
 		if (!width || width == widths[i])
-			TRY(one_width(widths[i], &peak, threads, pytorch, rows));
+			TRY(one_width(widths[i], &peak, threads, pytorch, device, rows));
 	if (width && width != widths[0] && width != widths[1])
-		TRY(one_width(width, &peak, threads, pytorch, rows));
+		TRY(one_width(width, &peak, threads, pytorch, device, rows));
 	if (json)
 		json_put(json_pack("{s:b, s:i, s:f, s:f, s:O}", "ok", 1, "threads", threads,
 				   "fma_gflops", peak.fma, "sgemm_gflops", peak.sgemm, "rows",

@@ -49,6 +49,7 @@ int cmd_check(int argc, char **argv)
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter" },
+		OPTION_LIBRARY_PATH(o.library),
 		{ "--dump", NULL, OPTION_TEXT, &o.dump, 0, 0, "print a stage: tree, ir, schedule" },
 		{ "--dump-after", NULL, OPTION_TEXT, &o.dump_after, 0, 0, "print the IR after a pass" },
 		{ "--json", NULL, OPTION_FLAG, &o.json, 0, 0, "one JSON object on standard output" },

@@ -5,19 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/driver/learn.h"
+#include "compiler/driver/evaluate.h"
 
 /* Spins per pixel along x and y of the box means. */
 #define FINE 4
 #define TIMED 20 /* forward passes */
 #define DEFAULT_SEED 2147483647
-
-struct evaluate_command {
-	const char *object, *precision;
-	int samples, seed, threads;
-	double smooth_mm;
-	bool quiet, json, only;
-};
 
 struct evaluation {
 	struct learn_model m;
@@ -195,6 +188,7 @@ static precess_status prepare(struct evaluation *e)
 		.fine = fine,
 		.reuse = 1,
 		.smooth = c->smooth_mm * 1e-3,
+		.spread = c->spread,
 	};
 	size_t n = 2 * (size_t)net->matrix[0] * (size_t)net->matrix[1];
 	precess_status st;
@@ -324,7 +318,9 @@ static void evaluation_free(struct evaluation *e)
 
 int cmd_evaluate(int argc, char **argv)
 {
-	struct evaluate_command c = { .object = "head", .samples = 100, .seed = DEFAULT_SEED };
+	struct evaluate_command c = {
+		.object = "head", .samples = 100, .seed = DEFAULT_SEED, .noise = -1
+	};
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--samples", "-n", OPTION_INT, &c.samples, 1, 1000000, "samples (100)" },
@@ -334,8 +330,19 @@ int cmd_evaluate(int argc, char **argv)
 		  "head (drawn afresh), a folder of map files, or as for simulate" },
 		{ "--smooth", NULL, OPTION_REAL, &c.smooth_mm, 0, 100,
 		  "FWHM in mm of a blur of the object (0)" },
+		{ "--set", NULL, OPTION_LIST, &c.set, 0, 0,
+		  "NAME=VALUE of a parameter, of a network that maps (drawn from its range)" },
+		{ "--noise", NULL, OPTION_REAL, &c.noise, 0, 10,
+		  "deviation in each part, the largest pixel being 1, of a network that maps "
+		  "(0.02)" },
+		{ "--spread", NULL, OPTION_REAL, &c.spread, 0, 10,
+		  "T2 times exp(a smooth field in +-SPREAD) (0)" },
+		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0,
+		  "picture PREFIX.png of regions, of a network that maps" },
 		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0,
-		  "of activations: f32 or bf16 (f32)" },
+		  "of activations: f32 or bf16; on a GPU also tf32 (f32)" },
+		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
+		  "that runs the network: auto, cpu, cuda[:N] (cpu)" },
 		{ "--network-only", NULL, OPTION_FLAG, &c.only, 0, 0,
 		  "leave out the rows without a network" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256, "threads (default: all)" },
@@ -343,6 +350,8 @@ int cmd_evaluate(int argc, char **argv)
 		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0,
 		  "one JSON object on standard output" },
 	};
+	if (evaluate_truth_asked(argc, argv))
+		return evaluate_truth(argc, argv);
 	int rc = options_parse("evaluate", argc, argv, table, PRECESS_COUNT(table), &files);
 	if (rc)
 		return rc < 0 ? EXIT_OK : rc;
@@ -356,10 +365,19 @@ int cmd_evaluate(int argc, char **argv)
 	if (st)
 		return learn_failed(NULL, c.json, st);
 	interrupt_watch();
-	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL, 1, precision,
-			      c.threads, c.json);
+	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL,
+			      &(struct nn_options){ .batch = 1,
+						    .precision = precision,
+						    .threads = c.threads,
+						    .device = c.device },
+			      c.json);
 	if (rc)
 		return rc;
+	if (learn_is_task(e.m.model)) {
+		rc = evaluate_map(&e.m, &c);
+		learn_model_close(&e.m);
+		return rc;
+	}
 	st = evaluate(&e);
 	if (!st)
 		report(&e);

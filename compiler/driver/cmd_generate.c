@@ -118,6 +118,7 @@ int cmd_generate(int argc, char **argv)
 		{ "--shard", NULL, OPTION_TEXT, &o.shard, 0, 0, "I/N: only part I of N, from 0" },
 		{ "--join", NULL, OPTION_FLAG, &o.join, 0, 0, "join shards instead: --join A.h5 B.h5 -o ALL.h5" },
 		{ "--set", NULL, OPTION_LIST, &co.set, 0, 0, "NAME=VALUE of a const" },
+		OPTION_LIBRARY_PATH(co.library),
 		{ "--spins", NULL, OPTION_INT, &o.spins, 1, 64, "spins per pixel along x and y (4)" },
 		{ "--sub", NULL, OPTION_INT, &o.sub, 1, 64, "stored sub-pixels of the maps per pixel along x and y (2)" },
 		{ "--reuse", NULL, OPTION_INT, &o.reuse, 1, 1000000, "samples that share an anatomy, turned, with other fields and parameters (4)" },

@@ -48,6 +48,7 @@ int cmd_plot(int argc, char **argv)
 	const char *diagram = NULL, *trajectory = NULL, *from = NULL, *to = NULL;
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter" },
+		OPTION_LIBRARY_PATH(o.library),
 		{ "--output", "-o", OPTION_TEXT, &diagram, 0, 0, "sequence diagram: .svg, .pdf or .png" },
 		{ "--trajectory", NULL, OPTION_TEXT, &trajectory, 0, 0, "k-space trajectory: .svg, .pdf or .png" },
 		{ "--from", NULL, OPTION_TEXT, &from, 0, 0, "first time drawn, as in 12ms" },

@@ -10,7 +10,7 @@
 
 struct predict_command {
 	struct option_list set;
-	const char *object, *output, *png;
+	const char *object, *output, *png, *tensors, *device;
 	int threads;
 	bool force, json;
 };
@@ -27,37 +27,6 @@ struct prediction {
 };
 
 /* ------------------------------------------------------------------ parameters */
-/* "ESP=10ms": into param; a plain number is in SI. */
-static int set_one(double *param, const struct program *p, const char *text)
-{
-	const char *eq = strchr(text, '=');
-	char name[128] = "", *end = NULL;
-	double value = eq ? strtod(eq + 1, &end) : 0, factor = 1;
-	struct dim have = { 0 }, want = { 0 };
-	if (eq && (size_t)(eq - text) < sizeof name)
-		memcpy(name, text, (size_t)(eq - text));
-	int i = program_param_find(p, name);
-	if (!eq || end == eq + 1)
-		return argument_error("--set wants NAME=VALUE, as in --set ESP=10ms; found '%s'",
-				      text);
-	if (i < 0) {
-		struct text known;
-		text_init(&known);
-		for (uint32_t k = 0; k < p->n_param; k++)
-			text_printf(&known, "%s%s", k ? ", " : "", p->param[k].name);
-		argument_error("%s has no parameter '%s'; it has %s", p->name, name,
-			       p->n_param ? known.data : "none");
-		text_free(&known);
-		return EXIT_USAGE;
-	}
-	if (*end && (!unit_find(end, strlen(end), &factor, &have) ||
-		     !type_dim(p->param[i].type, &want) || !dim_equal(have, want)))
-		return argument_error("--set %s: '%s' is no unit of a %s", text, end,
-				      p->param[i].type);
-	param[i] = value * factor;
-	return EXIT_OK;
-}
-
 static int set_params(double *param, const struct learn_model *m, const struct predict_command *c)
 {
 	const struct program *p = m->compiled.program;
@@ -65,7 +34,7 @@ static int set_params(double *param, const struct learn_model *m, const struct p
 	for (uint32_t i = 0; i < p->n_param; i++)
 		param[i] = p->param[i].value;
 	for (size_t i = 0; i < c->set.n && !rc; i++)
-		rc = set_one(param, p, c->set.item[i]);
+		rc = learn_set(param, p, c->set.item[i]);
 	if (rc)
 		return c->json ? json_failure(NULL, rc) : rc;
 	precess_status st = train_model_check_params(m->model, param);
@@ -171,10 +140,13 @@ out:
 	return st;
 }
 
-static precess_status write_outputs(const struct prediction *r, const struct predict_command *c)
+static precess_status write_outputs(const struct prediction *r, const struct predict_command *c,
+				    struct nn *nn)
 {
 	precess_status st = PRECESS_OK;
-	if (c->output) {
+	if (c->tensors)
+		st = train_tensors_write(c->tensors, nn);
+	if (!st && c->output) {
 		const struct io_result io = {
 			.draw = r->draw,
 			.maps = r->maps,
@@ -182,7 +154,7 @@ static precess_status write_outputs(const struct prediction *r, const struct pre
 			.image = r->image,
 			.command = command_line(),
 		};
-		st = io_write_result(c->output, &io);
+		st = io_save(c->output, &io);
 	}
 	if (st || !c->png)
 		return st;
@@ -208,6 +180,8 @@ static void report(const struct prediction *r, const struct predict_command *c,
 		json_object_set_new(j, "output", c->output ? json_string(c->output) : json_null());
 		if (c->png)
 			json_object_set_new(j, "png", json_string(c->png));
+		if (c->tensors)
+			json_object_set_new(j, "tensors", json_string(c->tensors));
 		json_put(j);
 		return;
 	}
@@ -228,6 +202,8 @@ static void report(const struct prediction *r, const struct predict_command *c,
 		printf("wrote     %s\n", c->output);
 	if (c->png)
 		printf("wrote     %s.png\n", c->png);
+	if (c->tensors)
+		printf("wrote     %s\n", c->tensors);
 }
 
 static int predict(struct learn_model *m, const struct predict_command *c)
@@ -244,7 +220,7 @@ static int predict(struct learn_model *m, const struct predict_command *c)
 	}
 	TRY(sample_object(&r, m, c, param));
 	TRY(compute(&r, m));
-	TRY(write_outputs(&r, c));
+	TRY(write_outputs(&r, c, m->nn));
 	report(&r, c, m);
 out:
 	free(param);
@@ -268,10 +244,14 @@ int cmd_predict(int argc, char **argv)
 		{ "--force", NULL, OPTION_FLAG, &c.force, 0, 0,
 		  "only warn of parameters outside the range of training" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256, "threads (default: all)" },
+		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
+		  "that runs the network: auto, cpu, cuda[:N] (cpu)" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0,
 		  "result file, HDF5, as of simulate" },
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0,
 		  "picture PREFIX.png of image and k-space" },
+		{ "--tensors", NULL, OPTION_TEXT, &c.tensors, 0, 0,
+		  "what goes into the network and comes out, HDF5" },
 		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0,
 		  "one JSON object on standard output" },
 	};
@@ -283,11 +263,14 @@ int cmd_predict(int argc, char **argv)
 				   files.n ? "one model, and a sequence to check it against"
 					   : "which model?");
 	struct learn_model m;
-	rc = learn_model_open(&m, files.item[0], files.n > 1 ? files.item[1] : NULL, 1, NN_F32,
-			      c.threads, c.json);
+	rc = learn_model_open(&m, files.item[0], files.n > 1 ? files.item[1] : NULL,
+			      &(struct nn_options){
+				      .batch = 1, .threads = c.threads, .device = c.device },
+			      c.json);
 	if (rc)
 		return rc;
-	rc = predict(&m, &c);
+	precess_status st = learn_makes_images(m.model, files.item[0]);
+	rc = st ? learn_failed(NULL, c.json, st) : predict(&m, &c);
 	learn_model_close(&m);
 	return rc;
 }

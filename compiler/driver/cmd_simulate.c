@@ -5,7 +5,7 @@
 #include "compiler/driver/driver.h"
 
 struct outputs {
-	const char *h5, *png;
+	const char *result, *png;
 	bool verbose; /* tell how each group of readouts was computed */
 };
 
@@ -67,7 +67,7 @@ static precess_status write_outputs(const struct outputs *out, const struct scen
 				    const struct finished *f, double tolerance)
 {
 	precess_status st = PRECESS_OK;
-	if (out->h5) {
+	if (out->result) {
 		const struct io_result r = {
 			.draw = s->draw,
 			.maps = s->maps,
@@ -77,7 +77,7 @@ static precess_status write_outputs(const struct outputs *out, const struct scen
 			.tolerance = tolerance,
 			.command = command_line(),
 		};
-		st = io_write_result(out->h5, &r);
+		st = io_save(out->result, &r);
 	}
 	if (!st && out->png)
 		st = write_pictures(out->png, s, f);
@@ -124,8 +124,8 @@ static void print_report(const struct scene *s, const struct finished *f, double
 	       r->seconds_state * 1e3, r->seconds_readout * 1e3);
 	if (s->clipped)
 		printf("note      %zu spins lay outside a declared map range and were clipped\n", s->clipped);
-	if (out->h5)
-		printf("wrote     %s\n", out->h5);
+	if (out->result)
+		printf("wrote     %s\n", out->result);
 	if (out->png)
 		printf("wrote     %s.png\n", out->png);
 }
@@ -149,7 +149,7 @@ static json_t *json_report(const struct scene *s, const struct finished *f, doub
 	json_object_set_new(j, "tolerance", json_real(tolerance));
 	json_object_set_new(j, "terms", json_integer(r->terms));
 	json_object_set_new(j, "diagnostics", json_diagnostics(s->compiled.lang));
-	json_object_set_new(j, "output", out->h5 ? json_string(out->h5) : json_null());
+	json_object_set_new(j, "output", out->result ? json_string(out->result) : json_null());
 	if (out->png)
 		json_object_set_new(j, "png", json_string(out->png));
 	return j;
@@ -177,7 +177,7 @@ static precess_status probe(const struct outputs *out)
 	struct text name;
 	text_init(&name);
 	text_printf(&name, "%s.png", out->png ? out->png : "");
-	precess_status st = file_output_probe(out->h5);
+	precess_status st = io_save_probe(out->result);
 	if (!st && out->png)
 		st = file_output_probe(name.data);
 	text_free(&name);
@@ -216,6 +216,7 @@ int cmd_simulate(int argc, char **argv)
 	struct outputs out = { 0 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter, as in ESP=10ms" },
+		OPTION_LIBRARY_PATH(o.library),
 		{ "--object", NULL, OPTION_TEXT, &so.object, 0, 0, "head[:SEED], uniform, or FILE.h5[:SLICE]" },
 		{ "--map", NULL, OPTION_LIST, &so.map, 0, 0, "NAME=VALUE: one value instead of the object's map, as in B1=1" },
 		{ "--spins", NULL, OPTION_INT, &so.spins, 1, 16384, "spins along x and y (default 4 per pixel)" },
@@ -224,7 +225,7 @@ int cmd_simulate(int argc, char **argv)
 		{ "--tolerance", NULL, OPTION_REAL, &so.sim.tolerance, 1e-14, 1, "error allowed, relative to the largest sample (1e-4)" },
 		{ "--threads", NULL, OPTION_INT, &so.sim.threads, 1, 1024, "threads (default: all)" },
 		{ "--device", NULL, OPTION_TEXT, &so.sim.device, 0, 0, "auto, cpu, cuda or cuda:N, for the line method (cpu)" },
-		{ "--output", "-o", OPTION_TEXT, &out.h5, 0, 0, "result file, HDF5" },
+		{ "--output", "-o", OPTION_TEXT, &out.result, 0, 0, "result: .h5, .nii, .nii.gz, .mrd (ISMRMRD) or .cfl (BART), by the name" },
 		{ "--png", NULL, OPTION_TEXT, &out.png, 0, 0, "picture PREFIX.png of image and k-space" },
 		{ "--verbose", "-v", OPTION_FLAG, &out.verbose, 0, 0, "say how each group of readouts was computed" },
 		{ "--quiet", "-q", OPTION_FLAG, &so.sim.quiet, 0, 0, "no progress" },

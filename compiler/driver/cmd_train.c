@@ -21,10 +21,11 @@
 
 struct train_command {
 	struct compile_options compile;
-	const char *output, *checkpoint, *data, *net, *precision, *object, *time_limit, *curve;
-	int width, epochs, samples, batch, seed, threads, makers, reuse, validate;
+	const char *output, *checkpoint, *data, *net, *task, *engine, *precision, *device, *object,
+		*time_limit, *curve;
+	int width, epochs, samples, use, batch, seed, threads, makers, reuse, validate;
 	double rate, smooth_mm;
-	bool resume, quiet, json;
+	bool resume, compact, quiet, json;
 };
 
 /* One training under way. */
@@ -36,6 +37,11 @@ struct training {
 	struct nn *nn;
 	struct learn_feed *feed;
 	struct learn_test *test;
+	/* of a task */
+	struct data_view *view;
+	struct learn_map_test *map_test;
+	struct learn_fit fit; /* of the last validation */
+	struct learn_model engine;
 	struct train_model *model;
 	struct train_options o;
 	struct text record, checkpoint;
@@ -60,9 +66,13 @@ static precess_status set_template(struct training *r)
 {
 	const struct train_command *c = r->c;
 	struct net_template *t = &r->t;
-	precess_status st = network_template(t, c->net ? c->net : "derived");
+	precess_status st = network_template(t, c->net ? c->net : c->task ? c->task : "derived");
 	if (st)
 		return st;
+	if (c->engine && t->target < 0)
+		return precess_fail(PRECESS_EINVAL,
+				    "--engine makes the images of a --task; %s learns images",
+				    t->name);
 	if (c->width) {
 		if (c->width >= WIDE && t->rate > RATE_WIDE)
 			t->rate = RATE_WIDE;
@@ -117,9 +127,17 @@ static void write_record(struct training *r)
 		    text_double(b[1], t->beta2),
 		    t->schedule == NET_SCHEDULE_COSINE ? "cosine" : "step",
 		    text_double(b[2], t->warmup), text_double(b[3], t->rate));
+	text_printf(x, "device %s\n", nn_is_remote(r->nn) ? "cuda" : "cpu");
 	text_printf(x, "precision %s\n", c->precision ? c->precision : "f32");
 	text_printf(x, "data %s\nobject %s\n", c->data ? c->data : "simulated while training",
 		    learn_feed_object(r->feed));
+	if (t->target >= 0)
+		learn_task_record(x, t);
+	if (c->engine)
+		text_printf(x, "engine %s, %s weights %" PRIu64 " images\n", c->engine,
+			    r->engine.model->sequence, r->engine.model->image);
+	if (c->use)
+		text_printf(x, "use %d\n", c->use);
 	if (!c->data)
 		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse,
 			    text_double(b[4], c->smooth_mm));
@@ -131,28 +149,6 @@ static void write_record(struct training *r)
 }
 
 /* ------------------------------------------------------------------ going on */
-/* The first line of `now` that `was` lacks; threads and command may differ. NULL: none. */
-static const char *other_line(const char *now, const char *was)
-{
-	static char line[512];
-	for (const char *end; *now; now = end + (*end == '\n')) {
-		struct text found;
-		end = now + strcspn(now, "\n");
-		if (!strncmp(now, "threads ", 8) || !strncmp(now, "command ", 8))
-			continue;
-		text_init(&found);
-		text_printf(&found, "\n%s", was);
-		snprintf(line, sizeof line, "\n%.*s\n", (int)(end - now), now);
-		bool there = strstr(found.data, line) != NULL;
-		text_free(&found);
-		if (!there) {
-			line[strlen(line) - 1] = 0;
-			return line + 1;
-		}
-	}
-	return NULL;
-}
-
 static precess_status go_on(struct training *r)
 {
 	const char *path = r->checkpoint.data, *other;
@@ -163,7 +159,7 @@ static precess_status go_on(struct training *r)
 		return st;
 	if (!r->model->adam)
 		return precess_fail(PRECESS_EINVAL, "%s is a finished model, no checkpoint", path);
-	other = other_line(r->record.data, r->model->record);
+	other = learn_other_line(r->record.data, r->model->record);
 	if (other) {
 		key = strndup(other, strcspn(other, " "));
 		was = learn_record(r->model->record, key);
@@ -238,19 +234,43 @@ static precess_status plot(const struct training *r)
 	struct text title;
 	text_init(&title);
 	text_printf(&title, "%s, %s of width %d", r->model->sequence, r->t.name, r->t.width);
-	st = plot_curve(r->c->curve, title.data, "images", "loss",
-			(struct plot_line[]){ { "training", x, loss, (int)c->n },
-					      { "zero image", x, zero, (int)c->n } },
+	st = plot_curve(r->c->curve, title.data, &(struct plot_axes){ "images", "loss", false },
+			(struct plot_line[]){
+				{ .name = "training", .x = x, .y = loss, .n = (int)c->n },
+				{ .name = "zero image", .x = x, .y = zero, .n = (int)c->n } },
 			2);
 	text_free(&title);
 	free(x);
 	return st;
 }
 
+/* A time in ms as people say it, anything else in SI. */
+static precess_status validate_map(struct training *r)
+{
+	const char *unit;
+	double show = learn_unit(&unit, (enum program_map_kind)r->t.target);
+	precess_status st = learn_map_test_score(&r->fit, r->map_test, nn_parameters(r->nn));
+	if (st)
+		return st;
+	if (!r->c->quiet)
+		fprintf(stderr,
+			"%s%" PRIu64
+			" images: held out, %zu regions: mean absolute error %.3g%s, R2 %.3f, "
+			"slope %.3f\n",
+			isatty(STDERR_FILENO) ? "\n" : "", r->model->image, r->fit.n,
+			r->fit.mae * show, unit, r->fit.r2, r->fit.slope);
+	json_array_append_new(r->looks, json_pack("{s:I, s:f, s:f}", "images",
+						  (json_int_t)r->model->image, "mae", r->fit.mae,
+						  "r2", r->fit.r2));
+	return PRECESS_OK;
+}
+
 static precess_status validate(struct training *r)
 {
 	struct train_scores *s = &r->model->scores;
 	precess_status st;
+	if (r->map_test)
+		return validate_map(r);
 	if (!r->test)
 		return PRECESS_OK;
 	TRY(learn_test_score(s, r->test, r->nn));
@@ -279,6 +299,35 @@ static precess_status look(void *context, double part)
 }
 
 /* ------------------------------------------------------------------ from start to end */
+/* Sub-pixels per pixel of the samples. */
+static int samples_sub(const struct training *r)
+{
+	int sub = r->view ? r->t.pad : learn_sub(r->net), both = sub;
+	while (r->c->engine && both % learn_sub(r->engine.model->net))
+		both += sub;
+	return both;
+}
+
+static precess_status open_tests(struct training *r, const struct learn_feed_options *fo)
+{
+	const struct program *p = r->compiled->program;
+	const struct data_recipe held = {
+		.object = learn_feed_object(r->feed),
+		.seed = (uint64_t)r->c->seed + HELD_OUT,
+		.sub = fo->sub,
+		.fine = fo->sub > 4 || 4 % fo->sub ? fo->sub : 4,
+		.reuse = 1,
+		.smooth = fo->smooth,
+		.spread = fo->spread,
+	};
+	if (!r->c->validate)
+		return PRECESS_OK;
+	if (r->view)
+		return learn_map_test_create(&r->map_test, p, r->net, r->view, &held,
+					     r->c->validate, r->c->threads);
+	return learn_test_create(&r->test, p, r->net, &held, r->c->validate, 0);
+}
+
 static precess_status open_all(struct training *r)
 {
 	struct train_command *c = r->c;
@@ -286,22 +335,31 @@ static precess_status open_all(struct training *r)
 	enum nn_precision precision;
 	precess_status st;
 	TRY(learn_precision(&precision, c->precision));
-	share_threads(c);
 	TRY(set_template(r));
-	TRY(lower_network(&r->net, p, &r->t));
+	if (r->t.target < 0)
+		TRY(lower_network(&r->net, p, &r->t));
+	else
+		TRY(learn_task_build(&r->view, &r->net, p, &r->t));
+	if (c->engine)
+		TRY(learn_check_engine(r->engine.model, p, c->engine));
 	TRY(nn_create(&r->nn, r->net,
 		      &(struct nn_options){ .batch = r->t.batch,
 					    .precision = precision,
 					    .threads = c->threads,
-					    .training = true }));
+					    .training = true,
+					    .device = c->device }));
 	struct learn_feed_options fo = {
 		.data = c->data,
+		.use = (uint64_t)c->use,
 		.object = c->object,
 		.seed = (uint64_t)c->seed,
-		.sub = learn_sub(r->net),
+		.sub = samples_sub(r),
 		.reuse = c->reuse,
 		.makers = c->makers,
 		.smooth = c->smooth_mm * 1e-3,
+		.spread = r->t.spread,
+		.view = r->view,
+		.engine = c->engine ? &r->engine : NULL,
 	};
 	/* Where the feed begins is known only from the checkpoint, whose lines name the feed's
 	 * object: open it twice when going on. */
@@ -319,16 +377,7 @@ static precess_status open_all(struct training *r)
 		fo.first = r->model->image;
 		TRY(learn_feed_create(&r->feed, p, r->net, &fo));
 	}
-	struct data_recipe held = {
-		.object = learn_feed_object(r->feed),
-		.seed = (uint64_t)c->seed + HELD_OUT,
-		.sub = fo.sub,
-		.fine = fo.sub > 4 || 4 % fo.sub ? fo.sub : 4,
-		.reuse = 1,
-		.smooth = fo.smooth,
-	};
-	if (c->validate)
-		TRY(learn_test_create(&r->test, p, r->net, &held, c->validate, 0));
+	st = open_tests(r, &fo);
 out:
 	return st;
 }
@@ -351,18 +400,39 @@ static precess_status train(struct training *r)
 	return train_run(r->model, r->nn, &source, &r->o);
 }
 
+/* To the 8 bits of mantissa of bfloat16: the zeros below take no room in the file. */
+static void round_weights(float *weight, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t bits;
+		memcpy(&bits, &weight[i], sizeof bits);
+		bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+		memcpy(&weight[i], &bits, sizeof bits);
+	}
+}
+
 /* The model as it is shipped: without the optimiser, with what training has cost. */
 static precess_status finish(struct training *r)
 {
 	struct train_model *m = r->model;
 	struct train_adam *adam = m->adam;
 	struct text record;
+	char b[2][32];
 	precess_status st;
+	if (r->c->compact) {
+		round_weights(nn_parameters(r->nn), m->net->n_number);
+		round_weights(m->weight, m->net->n_number);
+	}
 	TRY(validate(r));
 	TRY(plot(r));
 	text_init(&record);
 	text_printf(&record, "%simages_shown %" PRIu64 "\nminutes %.2f\nversion %s\n", m->record,
 		    m->image, m->seconds / 60, PRECESS_VERSION);
+	if (r->c->compact)
+		text_printf(&record, "weights rounded to bfloat16\n");
+	if (r->map_test)
+		text_printf(&record, "held_out_mae %s\nheld_out_r2 %s\n",
+			    text_double(b[0], r->fit.mae), text_double(b[1], r->fit.r2));
 	free(m->record);
 	m->record = record.data;
 	m->adam = NULL;
@@ -390,6 +460,12 @@ static void report(const struct training *r)
 		if (r->test)
 			printf("held out: PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n",
 			       m->scores.psnr, m->scores.ssim, m->scores.complex_psnr);
+		if (r->map_test) {
+			const char *unit;
+			double show = learn_unit(&unit, (enum program_map_kind)r->t.target);
+			printf("held out: mean absolute error of regions %.3g%s, R2 %.3f\n",
+			       r->fit.mae * show, unit, r->fit.r2);
+		}
 		return;
 	}
 	json_t *j = json_pack("{s:b, s:s, s:s, s:i, s:I, s:I, s:f, s:i, s:f, s:f, s:O, s:s}", "ok",
@@ -413,10 +489,14 @@ static void report(const struct training *r)
 static void training_free(struct training *r)
 {
 	learn_test_free(r->test);
+	learn_map_test_free(r->map_test);
+	learn_fit_erase(&r->fit);
 	learn_feed_free(r->feed);
 	train_model_free(r->model);
 	nn_free(r->nn);
 	net_free(r->net);
+	data_view_free(r->view);
+	learn_model_close(&r->engine);
 	text_free(&r->record);
 	text_free(&r->checkpoint);
 	json_decref(r->looks);
@@ -442,6 +522,16 @@ static int run(struct train_command *c, struct compiled *compiled)
 		text_printf(&r.checkpoint, "%s", c->checkpoint);
 	else
 		text_printf(&r.checkpoint, "%s.checkpoint", c->output);
+	share_threads(c);
+	if (c->engine) {
+		int rc = learn_model_open(
+			&r.engine, c->engine, NULL,
+			&(struct nn_options){ .batch = 1, .threads = c->threads }, c->json);
+		if (rc) {
+			training_free(&r);
+			return rc;
+		}
+	}
 	TRY(probe(c->output));
 	TRY(probe(r.checkpoint.data));
 	TRY(open_all(&r));
@@ -481,10 +571,16 @@ int cmd_train(int argc, char **argv)
 		  "data set of `precess generate` (default: samples simulated while training)" },
 		{ "--net", NULL, OPTION_TEXT, &c.net, 0, 0,
 		  "derived, paper, or FILE.net (derived)" },
+		{ "--task", NULL, OPTION_TEXT, &c.task, 0, 0,
+		  "learn a map from the images instead: t2, or FILE.net with a target" },
+		{ "--engine", NULL, OPTION_TEXT, &c.engine, 0, 0,
+		  "MODEL.h5 of this sequence that makes the images of a task (default: simulated)" },
 		{ "--width", NULL, OPTION_INT, &c.width, 1, 1024,
 		  "of the network's U-Net (the template's)" },
 		{ "--samples", NULL, OPTION_INT, &c.samples, 1, 2147483647,
 		  "images to show, repeated ones counted (the template's)" },
+		{ "--use", NULL, OPTION_INT, &c.use, 1, 1000000000,
+		  "samples of --data to use, the first so many (all)" },
 		{ "--epochs", NULL, OPTION_INT, &c.epochs, 1, 1000000,
 		  "passes over --data instead" },
 		{ "--time-limit", NULL, OPTION_TEXT, &c.time_limit, 0, 0,
@@ -502,17 +598,22 @@ int cmd_train(int argc, char **argv)
 		{ "--smooth", NULL, OPTION_REAL, &c.smooth_mm, 0, 100,
 		  "FWHM in mm of a blur of the object (0)" },
 		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0,
-		  "of activations: f32 or bf16 (f32)" },
+		  "of activations: f32 or bf16; on a GPU also tf32 (f32)" },
+		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
+		  "that trains: auto, cpu, cuda[:N] (cpu)" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256,
 		  "threads, those that simulate counted (default: all)" },
 		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255,
 		  "threads of them that simulate (a third)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a const" },
+		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000,
 		  "held-out samples scored ten times on the way; 0: none (20)" },
 		{ "--checkpoint", NULL, OPTION_TEXT, &c.checkpoint, 0, 0,
 		  "state to resume from (MODEL.h5.checkpoint, removed at the end)" },
 		{ "--resume", NULL, OPTION_FLAG, &c.resume, 0, 0, "go on from the checkpoint" },
+		{ "--compact", NULL, OPTION_FLAG, &c.compact, 0, 0,
+		  "weights of 8 bits mantissa in the model: half the file" },
 		{ "--curve", NULL, OPTION_TEXT, &c.curve, 0, 0,
 		  "picture of the loss, svg, pdf or png" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "model to write, HDF5" },
@@ -528,7 +629,13 @@ int cmd_train(int argc, char **argv)
 		return usage_error("train", files.n ? "one sequence at a time" : "which sequence?");
 	if (!c.output)
 		return usage_error("train", "which model? -o MODEL.h5");
+	if (c.use && !c.data)
+		return usage_error("train", "--use takes samples of --data; which data set?");
 	if (!!c.samples + !!c.epochs + !!c.time_limit > 1)
 		return usage_error("train", "one of --samples, --epochs and --time-limit");
+	if (c.task && c.net)
+		return usage_error("train", "one of --net and --task");
+	if (c.engine && c.data)
+		return usage_error("train", "one of --data and --engine");
 	return compile_and_run(&c, files.item[0]);
 }

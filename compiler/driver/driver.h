@@ -57,6 +57,18 @@ int usage_error(const char *command, const char *fmt, ...) PRECESS_PRINTF(2, 3);
 int argument_error(const char *fmt, ...) PRECESS_PRINTF(1, 2);
 /* Prints "precess: <last failure>" and returns the exit status for `st`. */
 int world_error(precess_status st);
+#define OPTION_LIBRARY_PATH(list)                          \
+	{                                                  \
+		"--library-path", NULL, OPTION_LIST, &(list), 0, 0, \
+			"also look for modules in this folder" \
+	}
+/* Where modules are looked for after the folder of the importing file: the given folders, those of
+ * PRECESS_PATH, the user's and the system's. */
+struct folder_list {
+	const char *item[128];
+	size_t n;
+};
+void library_folders(struct folder_list *f, struct arena *a, const struct option_list *given);
 /* The command line as the user gave it, for provenance. */
 const char *command_line(void);
 void command_line_set(int argc, char **argv);
@@ -64,6 +76,7 @@ void command_line_set(int argc, char **argv);
 /* ------------------------------------------------------------------ compiling */
 struct compile_options {
 	struct option_list set;
+	struct option_list library; /* folders to search for modules */
 	const char *dump;       /* tree, ir, schedule; NULL: nothing */
 	const char *dump_after; /* a pass */
 	bool json;              /* keep standard output for one JSON object */
@@ -81,6 +94,8 @@ struct compiled {
 /* Returns an exit status; diagnostics are printed to standard error (or, with json, are left in
  * c->lang for the caller). `c` must be released whatever the outcome. */
 int compile(struct compiled *c, const char *path, const struct compile_options *o);
+/* Whether it begins as a Pulseq file, text or binary. */
+bool is_pulseq(const char *path);
 void compiled_free(struct compiled *c);
 /* To standard error, as a terminal shows them. */
 void print_diagnostics(struct lang *l);

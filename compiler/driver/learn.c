@@ -5,6 +5,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ------------------------------------------------------------------ parameters */
+bool learn_quantity(double *out, const char *text, const char *type)
+{
+	struct dim have = { 0 }, want = { 0 };
+	double factor = 1;
+	char *end;
+	*out = strtod(text, &end);
+	if (end == text || !isfinite(*out) ||
+	    (*end && (!unit_find(end, strlen(end), &factor, &have) || !type_dim(type, &want) ||
+		      !dim_equal(have, want))))
+		return false;
+	*out *= factor;
+	return true;
+}
+
+int learn_parameter(int *index, const struct program *p, const char *text, const char *option)
+{
+	const char *eq = strchr(text, '=');
+	char name[128] = "";
+	if (!eq)
+		return argument_error("%s wants NAME=VALUE; found '%s'", option, text);
+	if ((size_t)(eq - text) < sizeof name)
+		memcpy(name, text, (size_t)(eq - text));
+	*index = program_param_find(p, name);
+	if (*index >= 0)
+		return EXIT_OK;
+	struct text known;
+	text_init(&known);
+	for (uint32_t k = 0; k < p->n_param; k++)
+		text_printf(&known, "%s%s", k ? ", " : "", p->param[k].name);
+	argument_error("%s has no parameter '%s'; it has %s", p->name, name,
+		       p->n_param ? known.data : "none");
+	text_free(&known);
+	return EXIT_USAGE;
+}
+
+int learn_set(double *param, const struct program *p, const char *text)
+{
+	int i, rc = learn_parameter(&i, p, text, "--set");
+	if (rc)
+		return rc;
+	const char *value = strchr(text, '=') + 1;
+	if (!learn_quantity(&param[i], value, p->param[i].type))
+		return argument_error("--set %s: '%s' is no %s", text, value, p->param[i].type);
+	return EXIT_OK;
+}
+
 /* ------------------------------------------------------------------ samples */
 precess_status learn_fill(struct nn *nn, int at, struct data_extras *x, const struct program *p,
 			  const struct data_sample *s)
@@ -72,6 +119,51 @@ struct train_scores learn_mean_get(const struct learn_mean *m)
 	return (struct train_scores){ m->sum.psnr / n, m->sum.ssim / n, m->sum.complex_psnr / n };
 }
 
+precess_status learn_samples(struct data_sample ***out, int *n_out, const struct program *p,
+			     const struct net *net, const struct data_recipe *r, int n,
+			     int threads)
+{
+	struct data_sample **sample = calloc((size_t)n, sizeof *sample);
+	struct data_source *source = NULL;
+	struct data_stream *stream = NULL;
+	const struct data_sample *s;
+	int made = 0;
+	precess_status st;
+	*out = NULL;
+	if (!sample)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	TRY(data_source_create(&source, p, r));
+	if (net)
+		TRY(learn_check_shape(data_source_shape(source), net, p->name));
+	TRY(data_stream_create(&stream, source,
+			       &(struct data_stream_options){
+				       .count = (uint64_t)n, .threads = threads, .ahead = n }));
+	for (; made < n; made++) {
+		if (interrupted()) {
+			st = precess_fail(PRECESS_ECANCEL, "interrupted");
+			goto out;
+		}
+		TRY(data_stream_next(&s, stream));
+		TRY(data_sample_create(&sample[made], &s->shape));
+		data_sample_copy(sample[made], s);
+	}
+	*out = sample;
+	*n_out = made;
+	sample = NULL;
+out:
+	data_stream_free(stream);
+	data_source_free(source);
+	learn_samples_free(sample, made);
+	return st;
+}
+
+void learn_samples_free(struct data_sample **sample, int n)
+{
+	for (int i = 0; sample && i < n; i++)
+		data_sample_free(sample[i]);
+	free(sample);
+}
+
 struct learn_test {
 	const struct program *p;
 	struct data_extras *extras;
@@ -85,41 +177,22 @@ precess_status learn_test_create(struct learn_test **out, const struct program *
 				 int threads)
 {
 	struct learn_test *t = calloc(1, sizeof *t);
-	struct data_source *source = NULL;
-	struct data_stream *stream = NULL;
-	const struct data_sample *s;
 	precess_status st;
 	*out = NULL;
 	if (!t)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	t->p = p;
-	t->sample = calloc((size_t)n, sizeof *t->sample);
 	t->label =
 		memory_aligned(2 * sizeof(float) * (size_t)net->matrix[0] * (size_t)net->matrix[1]);
-	if (!t->sample || !t->label) {
+	if (!t->label) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;
 	}
 	TRY(data_extras_create(&t->extras, net));
-	TRY(data_source_create(&source, p, r));
-	TRY(learn_check_shape(data_source_shape(source), net, p->name));
-	TRY(data_stream_create(&stream, source,
-			       &(struct data_stream_options){
-				       .count = (uint64_t)n, .threads = threads, .ahead = n }));
-	for (; t->n < n; t->n++) {
-		if (interrupted()) {
-			st = precess_fail(PRECESS_ECANCEL, "interrupted");
-			goto out;
-		}
-		TRY(data_stream_next(&s, stream));
-		TRY(data_sample_create(&t->sample[t->n], &s->shape));
-		data_sample_copy(t->sample[t->n], s);
-	}
+	TRY(learn_samples(&t->sample, &t->n, p, net, r, n, threads));
 	*out = t;
 	t = NULL;
 out:
-	data_stream_free(stream);
-	data_source_free(source);
 	learn_test_free(t);
 	return st;
 }
@@ -128,9 +201,7 @@ void learn_test_free(struct learn_test *t)
 {
 	if (!t)
 		return;
-	for (int i = 0; t->sample && i < t->n; i++)
-		data_sample_free(t->sample[i]);
-	free(t->sample);
+	learn_samples_free(t->sample, t->n);
 	free(t->label);
 	data_extras_free(t->extras);
 	free(t);
@@ -172,9 +243,11 @@ precess_status learn_precision(enum nn_precision *out, const char *name)
 		*out = NN_F32;
 	else if (!strcmp(name, "bf16"))
 		*out = NN_BF16;
+	else if (!strcmp(name, "tf32"))
+		*out = NN_TF32;
 	else
-		return precess_fail(PRECESS_EINVAL, "--precision knows f32 and bf16, not '%s'",
-				    name);
+		return precess_fail(PRECESS_EINVAL,
+				    "--precision knows f32, bf16 and tf32, not '%s'", name);
 	return PRECESS_OK;
 }
 
@@ -203,6 +276,27 @@ char *learn_record(const char *record, const char *key)
 		if (length > n && !strncmp(line, key, n) && line[n] == ' ')
 			return strndup(line + n + 1, length - n - 1);
 		line += length;
+	}
+	return NULL;
+}
+
+const char *learn_other_line(const char *now, const char *was)
+{
+	static char line[512];
+	for (const char *end; *now; now = end + (*end == '\n')) {
+		struct text found;
+		end = now + strcspn(now, "\n");
+		if (!strncmp(now, "threads ", 8) || !strncmp(now, "command ", 8))
+			continue;
+		text_init(&found);
+		text_printf(&found, "\n%s", was);
+		snprintf(line, sizeof line, "\n%.*s\n", (int)(end - now), now);
+		bool there = strstr(found.data, line) != NULL;
+		text_free(&found);
+		if (!there) {
+			line[strlen(line) - 1] = 0;
+			return line + 1;
+		}
 	}
 	return NULL;
 }
@@ -251,16 +345,15 @@ static int compile_inside(struct learn_model *m, const char *sequence, bool json
 	return learn_failed(m->compiled.lang, json, PRECESS_EINVAL);
 }
 
-int learn_model_open(struct learn_model *m, const char *path, const char *sequence, int batch,
-		     enum nn_precision precision, int threads, bool json)
+int learn_model_open(struct learn_model *m, const char *path, const char *sequence,
+		     const struct nn_options *o, bool json)
 {
-	const struct nn_options o = { .batch = batch, .precision = precision, .threads = threads };
 	memset(m, 0, sizeof *m);
 	precess_status st = train_model_read(&m->model, path, NULL);
 	if (st)
 		return learn_failed(NULL, json, st);
 	int rc = compile_inside(m, sequence, json);
-	if (!rc && (st = nn_create(&m->nn, m->model->net, &o)))
+	if (!rc && (st = nn_create(&m->nn, m->model->net, o)))
 		rc = learn_failed(m->compiled.lang, json, st);
 	if (rc) {
 		learn_model_close(m);

@@ -13,7 +13,7 @@ static const char *find(const char *name)
 {
 	static const struct {
 		const char *word, *name;
-	} preset[] = { { "derived", "simunet" }, { "paper", "simunet_paper" } };
+	} preset[] = { { "derived", "simunet" }, { "paper", "simunet_paper" }, { "t2", "t2map" } };
 	for (size_t i = 0; i < PRECESS_COUNT(preset); i++)
 		if (!strcmp(preset[i].word, name))
 			name = preset[i].name;

@@ -188,10 +188,12 @@ struct ghost {
 };
 
 struct module {
-	const char *name, *path;
+	const char *name, *path;       /* path NULL: in `library` */
+	const struct library *library; /* NULL: a file */
 	struct node *file;
 	struct scope scope;
 	bool standard, loading;
+	bool incomplete; /* what an import was to bring is unknown */
 	struct module *next;
 };
 
@@ -377,7 +379,8 @@ void error_unknown(struct evaluator *ev, const char *name, struct span at);
 /* ------------------------------------------------------------------ module.c */
 bool module_declare(struct evaluator *ev, struct module *m);
 void module_import(struct evaluator *ev, const struct node *import);
-struct module *module_standard(struct evaluator *ev, const char *name);
+/* Every module of the standard library. */
+void module_standard(struct evaluator *ev);
 
 /* ------------------------------------------------------------------ sketch.c */
 void module_check(struct evaluator *ev, struct module *m);

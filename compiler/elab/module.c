@@ -1,48 +1,28 @@
-/* Modules: where they are searched, what an import brings into scope. */
+/* Modules: how they are loaded, what an import brings into scope. */
 #include <string.h>
 
 #include "compiler/elab/evaluator.h"
-#include "compiler/elab/stdlib.h"
 
-/* ------------------------------------------------------------------ finding */
-/* "std.epi" -> "std/epi.seq" below `folder`. */
-static const char *module_path(struct evaluator *ev, const char *folder, const char *name)
-{
-	char *path = arena_printf(ev->arena, "%s/%s.seq", folder, name);
-	size_t n = strlen(folder) + 1;
-
-	for (char *c = path + n; c < path + n + strlen(name); c++)
-		if (*c == '.')
-			*c = '/';
-	return path;
-}
-
-static bool file_exists(const char *path)
-{
-	FILE *f = fopen(path, "rb");
-
-	if (f)
-		fclose(f);
-	return f != NULL;
-}
-
-static struct module *module_new(struct evaluator *ev, const char *name, const char *path)
+/* ------------------------------------------------------------------ loading */
+static struct module *module_new(struct evaluator *ev, const char *name)
 {
 	struct module *m = arena_alloc(ev->arena, sizeof *m);
 
 	m->name = name;
-	m->path = path;
 	m->scope.up = &ev->global;
 	m->next = ev->modules;
 	ev->modules = m;
 	return m;
 }
 
-static struct module *module_loaded(struct evaluator *ev, const char *name, const char *path)
+/* One that is loaded from the same place. */
+static struct module *module_loaded(struct evaluator *ev, const char *path,
+				    const struct library *lib, const char *name)
 {
 	for (struct module *m = ev->modules; m; m = m->next)
-		if (path ? (m->path && !strcmp(m->path, path))
-			 : (m->standard && !strcmp(m->name, name)))
+		if (path ? m->path && !strcmp(m->path, path)
+			 : m->library && !strcmp(m->library->path, lib->path) &&
+				    !strcmp(m->name, name))
 			return m;
 	return NULL;
 }
@@ -57,87 +37,170 @@ static struct module *module_fill(struct evaluator *ev, struct module *m)
 	return m;
 }
 
-struct module *module_standard(struct evaluator *ev, const char *name)
+static struct module *module_from_library(struct evaluator *ev, const struct library *lib,
+					  const struct library_module *text)
 {
-	for (const struct stdlib_module *s = stdlib_modules; s->name; s++) {
-		struct module *m;
+	struct module *m = module_loaded(ev, NULL, lib, text->name);
 
-		if (name && strcmp(s->name, name))
-			continue;
-		m = module_loaded(ev, s->name, NULL);
-		if (!m) {
-			m = module_new(ev, s->name, NULL);
-			m->standard = true;
-			m->file = lang_parse(ev->l, arena_printf(ev->arena, "<%s>", s->name),
-					     s->text, strlen(s->text));
-			module_fill(ev, m);
-		}
-		if (name)
-			return m;
-	}
-	return NULL;
+	if (m)
+		return m;
+	m = module_new(ev, text->name);
+	m->library = lib;
+	m->standard = !*lib->path;
+	m->file = lang_parse(
+		ev->l,
+		arena_printf(ev->arena, m->standard ? "%s<%s>" : "%s(%s)", lib->path, text->name),
+		text->text, text->n);
+	return module_fill(ev, m);
+}
+
+void module_standard(struct evaluator *ev)
+{
+	const struct library *lib = elab_standard(ev->l);
+
+	for (size_t i = 0; i < lib->n_module; i++)
+		module_from_library(ev, lib, &lib->module[i]);
 }
 
 static struct module *module_from_file(struct evaluator *ev, const char *name, const char *path,
 				       struct span at)
 {
-	struct module *m = module_loaded(ev, name, path);
-	precess_status st;
+	struct module *m = module_loaded(ev, path, NULL, name);
+	const struct elab_options *o = ev->options;
+	const char *text;
+	size_t n;
 
 	if (m)
 		return m;
-	m = module_new(ev, name, path);
-	st = lang_parse_file(&m->file, ev->l, path);
-	if (st) {
+	m = module_new(ev, name);
+	m->path = path;
+	text = o && o->texts ? o->texts(o->texts_context, path, &n) : NULL;
+	if (text)
+		m->file = lang_parse(ev->l, path, text, n);
+	else if (lang_parse_file(&m->file, ev->l, path)) {
 		error_at(ev, "E17", at, "module `%s` cannot be read: %s", name, precess_error());
 		m->file = NULL;
 	}
 	return module_fill(ev, m);
 }
 
-static const char *own_folder(struct evaluator *ev)
+/* ------------------------------------------------------------------ what cannot be loaded */
+static void suggest(struct evaluator *ev, struct diag *d, const struct elab_importer *from,
+		    const char *name)
 {
-	const char *path = ev->module->path, *slash = path ? strrchr(path, '/') : NULL;
+	const char *near = elab_near(ev->l, ev->options, from, name);
 
-	return slash ? arena_copy(ev->arena, path, (size_t)(slash - path)) : ".";
-}
-
-static void error_no_module(struct evaluator *ev, const char *name, struct span at,
-			    const char *searched)
-{
-	const char *names[64];
-	const char *near;
-	size_t n = 0;
-	struct diag *d = error_at(ev, "E17", at, "no module `%s`", name);
-
-	for (const struct stdlib_module *s = stdlib_modules; s->name && n < 64; s++)
-		names[n++] = s->name;
-	diag_note(ev->l, d, span_none, "searched: %sthe standard library", searched);
-	near = lang_nearest(name, names, n);
 	if (near)
 		diag_help(ev->l, d, "did you mean `%s`?", near);
+	d->replacement = near;
+}
+
+static void error_no_module(struct evaluator *ev, const struct elab_importer *from,
+			    const char *name, struct span at, const char *searched)
+{
+	struct diag *d = error_at(ev, "E17", at, "no module `%s`", name);
+
+	diag_note(ev->l, d, span_none, "searched: %sthe standard library", searched);
+	suggest(ev, d, from, name);
+	if (!d->help)
+		diag_help(ev->l, d,
+			  "`--library-path FOLDER` or PRECESS_PATH name the folder that "
+			  "holds `%s`",
+			  name);
+}
+
+static void error_lacking(struct evaluator *ev, const struct elab_importer *from, const char *name,
+			  struct span at, const struct library *lib)
+{
+	size_t n = strcspn(name, ".");
+	struct diag *d;
+	struct text t;
+
+	if (strlen(lib->name) != n || strncmp(lib->name, name, n)) {
+		d = error_at(ev, "E17", at, "%s holds the library `%s`, not `%.*s`", lib->path,
+			     lib->name, (int)n, name);
+		diag_help(ev->l, d, "a library's file has its name: %s" LIBRARY_ENDING, lib->name);
+		return;
+	}
+	d = error_at(ev, "E17", at, "the library `%s` has no module `%s`", lib->name, name);
+	text_init(&t);
+	for (size_t i = 0; i < lib->n_module; i++)
+		text_printf(&t, "%s%s", i ? ", " : "", lib->module[i].name);
+	diag_note(ev->l, d, span_none, "%s holds %s", lib->path, t.data);
+	text_free(&t);
+	if (lib->name[n] == name[n] && lib->n_module)
+		diag_help(ev->l, d, "a library is imported module by module: `import %s`",
+			  lib->module[0].name);
 	else
-		diag_help(ev->l, d, "the standard library has std.epi, std.fse, std.grads, ...");
+		suggest(ev, d, from, name);
+}
+
+static void error_unusable(struct evaluator *ev, const char *name, struct span at,
+			   const struct elab_place *place)
+{
+	bool newer = place->fault == PRECESS_ENOTSUP;
+	struct diag *d = error_at(ev, newer ? "E51" : "E52", at, "no `%s`: %s", name, place->why);
+
+	if (newer)
+		diag_help(ev->l, d,
+			  "this is precess " PRECESS_VERSION
+			  "; use a newer one, or build the library "
+			  "again with this one");
+	else
+		diag_help(ev->l, d, "build it again: `precess build FOLDER -o %s`", place->path);
+}
+
+/* E53 when another version was asked for than the one that was found. */
+static bool version_fits(struct evaluator *ev, const struct node *n, const struct module *m)
+{
+	long long has = (long long)m->file->number, wanted = (long long)n->integer;
+	struct diag *d;
+
+	if (!wanted || wanted == has)
+		return true;
+	if (has)
+		d = error_at(ev, "E53", n->name_span, "`%s` is here in version %lld, not %lld",
+			     m->name, has, wanted);
+	else
+		d = error_at(ev, "E53", n->name_span, "`%s` has no version, %lld is asked for",
+			     m->name, wanted);
+	if (m->library)
+		diag_note(ev->l, d, span_none, "it comes from %s",
+			  m->standard ? "the standard library" : m->library->path);
+	else
+		diag_note(ev->l, d, m->file->name_span, "it comes from here");
+	if (has)
+		diag_help(ev->l, d,
+			  "`import %s %lld` if it fits this file, or put version %lld first on the "
+			  "search path",
+			  m->name, has, wanted);
+	else
+		diag_help(ev->l, d, "its header would say `module %s %lld`", m->name, wanted);
+	return false;
 }
 
 static struct module *module_find(struct evaluator *ev, const char *name, struct span at)
 {
-	const char *searched = "", *path;
-	struct module *m;
-	size_t n_path = ev->options ? ev->options->n_path : 0;
+	const struct module *m = ev->module;
+	const struct elab_importer from = {
+		.path = m->path,
+		.module = m->file->kind == NODE_MODULE ? m->file->name : NULL,
+		.library = m->library,
+	};
+	struct elab_place place;
 
-	if (!ev->module->standard) {
-		for (size_t i = 0; i <= n_path; i++) {
-			path = module_path(ev, i ? ev->options->path[i - 1] : own_folder(ev), name);
-			if (file_exists(path))
-				return module_from_file(ev, name, path, at);
-			searched = arena_printf(ev->arena, "%s%s, ", searched, path);
-		}
-	}
-	m = module_standard(ev, name);
-	if (!m)
-		error_no_module(ev, name, at, searched);
-	return m;
+	elab_locate(&place, ev->l, ev->options, &from, name);
+	if (place.fault)
+		error_unusable(ev, name, at, &place);
+	else if (place.module)
+		return module_from_library(ev, place.library, place.module);
+	else if (place.library)
+		error_lacking(ev, &from, name, at, place.library);
+	else if (place.path)
+		return module_from_file(ev, name, place.path, at);
+	else
+		error_no_module(ev, &from, name, at, place.searched);
+	return NULL;
 }
 
 /* ------------------------------------------------------------------ declaring */
@@ -244,6 +307,8 @@ static void import_selected(struct evaluator *ev, struct module *m, const struct
 		diag_help(ev->l, d, "did you mean `%s`?", near);
 		d->replacement = near;
 	}
+	if (!scope_find_here(&ev->module->scope, name->name)) /* its uses are innocent */
+		name_bind(ev, name->name, name->span, value_error());
 }
 
 /* What a module that is not there was to bring: told once, its uses are innocent. */
@@ -255,6 +320,19 @@ static void import_missing(struct evaluator *ev, const struct node *n)
 			name_bind(ev, n->kid[i]->name, n->kid[i]->span, value_error());
 	if (n->doc)
 		name_bind(ev, n->doc, n->span, value_error());
+	ev->module->incomplete |= !n->n_kid && !n->doc;
+}
+
+static void error_cycle(struct evaluator *ev, const struct node *n, const struct module *m)
+{
+	struct diag *d;
+
+	if (m == ev->module)
+		d = error_at(ev, "E16", n->name_span, "cycle: %s imports itself", m->name);
+	else
+		d = error_at(ev, "E16", n->name_span, "cycle: %s imports itself through %s",
+			     m->name, ev->module->name);
+	diag_help(ev->l, d, "put what both need into a module of its own, or leave this line out");
 }
 
 void module_import(struct evaluator *ev, const struct node *n)
@@ -266,11 +344,14 @@ void module_import(struct evaluator *ev, const struct node *n)
 		return;
 	}
 	if (m->loading) /* its names are declared already, so that they need not be missed */
-		error_at(ev, "E16", n->name_span, "cycle: %s imports itself through %s", m->name,
-			 ev->module->name);
+		error_cycle(ev, n, m);
 	if (m->file->kind != NODE_MODULE) {
 		error_at(ev, "E17", n->name_span,
 			 "`%s` is a sequence, only a module can be imported", n->name);
+		return;
+	}
+	if (!version_fits(ev, n, m)) {
+		import_missing(ev, n);
 		return;
 	}
 	if (n->doc) { /* import x as y */

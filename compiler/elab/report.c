@@ -1,5 +1,5 @@
 /* Diagnostics of the elaborator: told once per place, and pointing at the user's own text when the
- * mistake shows inside the standard library. */
+ * mistake shows inside a library. */
 #include <string.h>
 
 #include "compiler/elab/evaluator.h"
@@ -97,10 +97,10 @@ const char *describe(struct evaluator *ev, const struct value *v)
 	return text[v->kind];
 }
 
-static bool is_standard(struct evaluator *ev, struct span at)
+static bool is_library(struct evaluator *ev, struct span at)
 {
 	for (struct module *m = ev->modules; m; m = m->next)
-		if (m->standard && m->file && m->file->span.source == at.source)
+		if (m->library && m->file && m->file->span.source == at.source)
 			return true;
 	return false;
 }
@@ -109,14 +109,14 @@ struct place place_of(struct evaluator *ev, struct span at)
 {
 	struct place p = { at, at, NULL, NULL };
 
-	if (!is_standard(ev, at))
+	if (!is_library(ev, at))
 		return p;
 	for (struct frame *f = ev->frame; f; f = f->up) {
 		if (!p.inside) {
 			p.inside = f->name;
 			p.module = f->module->name;
 		}
-		if (f->call.source != UINT32_MAX && !is_standard(ev, f->call)) {
+		if (f->call.source != UINT32_MAX && !is_library(ev, f->call)) {
 			p.span = f->call;
 			return p;
 		}

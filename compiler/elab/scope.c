@@ -340,14 +340,14 @@ void error_unknown(struct evaluator *ev, const char *name, struct span at)
 	const char *near;
 	struct diag *d;
 
-	if (told_ghost(ev, name, at) || told_geometry(ev, name, at))
+	if (ev->module->incomplete || told_ghost(ev, name, at) || told_geometry(ev, name, at))
 		return;
 	d = error_at(ev, "E12", at, "no `%s` here", name);
 	if (d == &ev->ignored)
 		return;
 	c = arena_alloc(ev->arena, sizeof *c);
 	names_visible(ev, c);
-	module_standard(ev, NULL);
+	module_standard(ev);
 	names_standard(ev, c);
 	for (size_t i = 0; i < c->n; i++)
 		if (!strcmp(c->name[i], name) && c->module[i]) {

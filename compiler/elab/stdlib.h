@@ -1,9 +1,7 @@
-/* The standard library's modules, embedded in the program; ends with a NULL name. */
+/* The standard library as `precess build` writes libraries, embedded in the program. */
 #ifndef COMPILER_ELAB_STDLIB_H
 #define COMPILER_ELAB_STDLIB_H
-struct stdlib_module {
-	const char *name; /* "std.epi" */
-	const char *text;
-};
-extern const struct stdlib_module stdlib_modules[];
+#include <stddef.h>
+extern const unsigned char stdlib_bytes[];
+extern const size_t stdlib_size;
 #endif

@@ -59,6 +59,7 @@ void ir_free(struct ir *ir)
 	ir_forget(ir);
 	t = ir->tables;
 	free(t->slot);
+	free(t->shape_slot);
 	free(t->hash);
 	free(t->term);
 	free(t->coef);
@@ -119,16 +120,57 @@ static bool shape_equal(const struct ir_shape *a, const struct ir_shape *b)
 	       strcmp(a->name ? a->name : "", b->name ? b->name : "") == 0;
 }
 
-/* A sequence has few distinct shapes: comparing with each needs no table. */
+static uint32_t shape_hash(const struct ir_shape *s)
+{
+	size_t n = (size_t)s->n * (s->complex ? 2 : 1);
+	uint64_t h = s->n, bits;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&bits, &s->sample[i], sizeof bits);
+		h = (h ^ bits) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static void place_shape(struct ir_tables *t, uint32_t hash, uint32_t i)
+{
+	uint32_t k = hash & (t->n_shape_slot - 1);
+
+	while (t->shape_slot[k])
+		k = (k + 1) & (t->n_shape_slot - 1);
+	t->shape_slot[k] = i + 1;
+}
+
+/* At most half full; compaction empties it. */
+static void widen_shapes(struct ir *ir)
+{
+	struct ir_tables *t = ir->tables;
+	uint32_t n = 64;
+
+	if (t->n_shape_slot / 2 > ir->n_shape)
+		return;
+	while (n / 2 <= ir->n_shape)
+		n *= 2;
+	free(t->shape_slot);
+	t->shape_slot = ir_allocate(n, sizeof *t->shape_slot);
+	t->n_shape_slot = n;
+	for (uint32_t i = 0; i < ir->n_shape; i++)
+		place_shape(t, shape_hash(&ir->shape[i]), i);
+}
+
 uint32_t ir_add_shape(struct ir *ir, const struct ir_shape *s)
 {
 	struct ir_shape own = *s;
 	size_t n = (size_t)s->n * (s->complex ? 2 : 1);
-	uint32_t i;
+	uint32_t hash = shape_hash(s), k;
+	struct ir_tables *t = ir->tables;
 
-	for (i = 0; i < ir->n_shape; i++)
-		if (shape_equal(&ir->shape[i], s))
-			return i;
+	widen_shapes(ir);
+	for (k = hash & (t->n_shape_slot - 1); t->shape_slot[k]; k = (k + 1) & (t->n_shape_slot - 1))
+		if (shape_equal(&ir->shape[t->shape_slot[k] - 1], s))
+			return t->shape_slot[k] - 1;
+	place_shape(t, hash, ir->n_shape);
 	own.name = copy(ir, s->name);
 	own.sample = arena_alloc(ir->arena, n * sizeof *own.sample);
 	if (n)
@@ -248,6 +290,7 @@ void ir_compact_shapes(struct ir *ir, const bool *keep)
 		ir->shape[n++] = ir->shape[i];
 	}
 	ir->n_shape = n;
+	ir->tables->n_shape_slot = 0;
 	for (i = 0; i < ir->n_event; i++)
 		if (ir->event[i].shape != IR_NO_SHAPE)
 			ir->event[i].shape = to[ir->event[i].shape];

@@ -16,6 +16,7 @@ struct ir_tables {
 
 	/* open addressing: slot[hash & (n_slot - 1)] is a scalar + 1, or 0 */
 	uint32_t *slot, n_slot;
+	uint32_t *shape_slot, n_shape_slot;
 	uint32_t *hash; /* of each scalar; capacity as expr */
 
 	/* scratch of constructors */

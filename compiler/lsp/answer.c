@@ -1,4 +1,4 @@
-/* Answers about names: where they come from, what they are worth, what may stand here. */
+/* Answers about one name: what it is, what it is worth, how it is called. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,97 +9,32 @@ static uint32_t asked(const struct document *d, const json_t *params)
 	return document_byte(d, json_object_get(params, "position"));
 }
 
-static json_t *location(const struct document *d, struct span at)
-{
-	return json_pack("{s:s, s:o}", "uri", d->uri, "range", document_range(d, at));
-}
-
-json_t *answer_definition(struct document *d, const json_t *params)
-{
-	const struct lsp_declaration *o = names_at(d, asked(d, params));
-	return o ? location(d, o->span) : NULL;
-}
-
-/* --- all places of one name --- */
-static json_t *places(struct document *d, const json_t *params,
-		      json_t *(*make)(const struct document *, struct span, const char *),
-		      const char *text)
-{
-	const struct lsp_declaration *o = names_at(d, asked(d, params));
-	json_t *list = json_array();
-	for (size_t i = 0; o && i < d->names.n_use; i++)
-		if (&d->names.declaration[d->names.use[i].declaration] == o)
-			json_array_append_new(list, make(d, d->names.use[i].span, text));
-	return list;
-}
-
-static json_t *as_location(const struct document *d, struct span at, const char *text)
-{
-	(void)text;
-	return location(d, at);
-}
-
-static json_t *as_highlight(const struct document *d, struct span at, const char *text)
-{
-	(void)text;
-	return json_pack("{s:o}", "range", document_range(d, at));
-}
-
-json_t *answer_references(struct document *d, const json_t *params)
-{
-	return places(d, params, as_location, NULL);
-}
-
-json_t *answer_highlight(struct document *d, const json_t *params)
-{
-	return places(d, params, as_highlight, NULL);
-}
-
-static bool is_name(const char *s)
-{
-	static const char *const words[] = {
-#define KEYWORD(word, token, place) #word,
-#include "lang/keywords.def"
-#undef KEYWORD
-	};
-	for (size_t i = 0; i < PRECESS_COUNT(words); i++)
-		if (!strcmp(words[i], s))
-			return false;
-	if (!*s || (*s >= '0' && *s <= '9'))
-		return false;
-	for (; *s; s++)
-		if (!((*s | 32) >= 'a' && (*s | 32) <= 'z') && !(*s >= '0' && *s <= '9') && *s != '_')
-			return false;
-	return true;
-}
-
-/* What comes from another module keeps its name. */
-json_t *answer_rename(struct document *d, const json_t *params)
-{
-	const char *name = json_string_value(json_object_get(params, "newName"));
-	const struct lsp_declaration *o = names_at(d, asked(d, params));
-	if (!o || !name || !is_name(name) || o->node->kind == NODE_NAME)
-		return NULL;
-	json_t *changes = json_object();
-	json_object_set_new(changes, d->uri, places(d, params, document_edit, name));
-	return json_pack("{s:o}", "changes", changes);
-}
-
-/* --- hover --- */
-static const struct {
-	const char *name, *formals, *doc;
-} builtins[] = {
+static const struct lsp_builtin builtins[] = {
 #define BUILTIN(name, formals, doc) { #name, formals, doc },
 #include "compiler/elab/builtins.def"
 #undef BUILTIN
 };
 
-static void add_builtin(struct text *t, const char *s, size_t n)
+const struct lsp_builtin *builtin_list(size_t *n)
 {
+	*n = PRECESS_COUNT(builtins);
+	return builtins;
+}
+
+static const struct lsp_builtin *builtin_at(const struct document *d, struct span word)
+{
+	const char *s = lang_source_text(d->lang, word.source, NULL) + word.begin;
+	size_t n = word.end - word.begin;
 	for (size_t i = 0; i < PRECESS_COUNT(builtins); i++)
 		if (strlen(builtins[i].name) == n && !memcmp(builtins[i].name, s, n))
-			text_printf(t, "```seq\n%s(%s)\n```\n%s\n", builtins[i].name,
-				    builtins[i].formals, builtins[i].doc);
+			return &builtins[i];
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ hover */
+static bool is_symbol(enum node_kind k)
+{
+	return k == NODE_DEF || k == NODE_BLOCK || k == NODE_LET || k == NODE_CONST;
 }
 
 /* The first line of a declaration. */
@@ -123,47 +58,83 @@ static void add_value(struct text *t, const struct document *d, struct span at)
 	}
 }
 
+static void add_header(struct text *t, const struct document *m)
+{
+	text_printf(t, "module %s", m->tree->name);
+	if (m->tree->number)
+		text_printf(t, " %.0f", m->tree->number);
+}
+
+/* What the target's declaration says, with the value it has in the document that asks. */
+static void add_target(struct text *t, const struct document *d, const struct lsp_target *target,
+		       struct span here)
+{
+	const struct node *n = target->o->node;
+	if (n->kind == NODE_IMPORT) {
+		add_line(t, d, n->span);
+		return;
+	}
+	if (n->kind == NODE_DEF || n->kind == NODE_BLOCK ||
+	    (target->d != d && is_symbol(n->kind))) {
+		struct library_symbol s = library_symbol(target->d->lang, n);
+		text_printf(t, "```seq\n%s\n```\n", s.signature);
+		add_value(t, d, here);
+		if (*s.doc)
+			text_printf(t, "\n%s\n", s.doc);
+	} else {
+		add_line(t, target->d, n->span);
+		add_value(t, d, target->d == d ? target->o->span : here);
+		if (n->doc)
+			text_printf(t, "\n%s\n", n->doc);
+	}
+	if (target->d != d) {
+		text_printf(t, "\n*");
+		add_header(t, target->d);
+		text_printf(t, "*\n");
+	}
+}
+
+static void add_module(struct text *t, struct document *m)
+{
+	const struct library_symbol *s;
+	size_t n = library_symbols(&s, m->lang, m->tree);
+	text_printf(t, "```seq\n");
+	add_header(t, m);
+	text_printf(t, "\n```\n%s\n", m->tree->doc ? m->tree->doc : "");
+	for (size_t i = 0; i < n; i++)
+		text_printf(t, "%s`%s`", i ? ", " : "\n", s[i].name);
+	text_printf(t, "\n");
+}
+
 json_t *answer_hover(struct document *d, const json_t *params)
 {
 	uint32_t byte = asked(d, params);
-	const struct lsp_declaration *o = names_at(d, byte);
-	struct span word = document_word(d, byte);
-	const char *s = lang_source_text(d->lang, d->source, NULL);
+	const struct node *import = target_import(d, byte);
+	struct document *m = import ? modules_of(d, import) : NULL;
+	struct span word = import ? import->name_span : document_word(d, byte);
+	struct lsp_target target;
 	struct text t;
 	json_t *j = NULL;
 	text_init(&t);
-	if (o && o->node->kind != NODE_NAME)
-		add_line(&t, d, o->node->span);
-	else
-		add_builtin(&t, s + word.begin, word.end - word.begin);
-	add_value(&t, d, o ? o->span : word);
-	if (o && o->node->doc)
-		text_printf(&t, "\n%s\n", o->node->doc);
+	if (m) {
+		add_module(&t, m);
+	} else if (target_at(&target, d, byte)) {
+		add_target(&t, d, &target, word);
+	} else {
+		const struct lsp_builtin *b = builtin_at(d, word);
+		if (b)
+			text_printf(&t, "```seq\n%s(%s)\n```\n%s\n", b->name, b->formals, b->doc);
+		add_value(&t, d, word);
+	}
 	if (t.n)
-		j = json_pack("{s:{s:s, s:s}, s:o}", "contents", "kind", "markdown", "value", t.data,
-			      "range", document_range(d, word));
+		j = json_pack("{s:{s:s, s:s}, s:o}", "contents", "kind", "markdown", "value",
+			      t.data, "range", document_range(d, word));
 	text_free(&t);
 	return j;
 }
 
-/* --- completion --- */
-enum { KIND_FUNCTION = 3, KIND_VARIABLE = 6, KIND_UNIT = 11, KIND_KEYWORD = 14, KIND_ARGUMENT = 5 };
-
-static void offer(json_t *list, const char *label, int kind, const char *detail)
-{
-	json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "label", label, "kind", kind,
-					      "detail", detail));
-}
-
-static void offer_units(json_t *list)
-{
-#define UNIT(name, scale, power, s, m, T, rad, meaning) offer(list, name, KIND_UNIT, meaning);
-#include "lang/units.def"
-#undef UNIT
-}
-
-/* The call around `byte`: the callee's word, and how many commas lie between. */
-static bool call_around(const struct document *d, uint32_t byte, struct span *callee, int *argument)
+/* ------------------------------------------------------------------ calls */
+bool call_around(const struct document *d, uint32_t byte, struct span *callee, int *argument)
 {
 	const struct lang_token *t;
 	size_t n = lang_tokens(&t, d->lang, d->source);
@@ -192,124 +163,81 @@ static bool call_around(const struct document *d, uint32_t byte, struct span *ca
 	return false;
 }
 
-/* "axis: axis, area: area?" of what is called, built in or the file's own; "" if unknown. */
-static const char *formals_of(const struct document *d, struct span callee)
+/* "axis: axis, area: area?" */
+static const char *formals_text(struct lang *l, const struct node *f)
 {
-	const char *s = lang_source_text(d->lang, d->source, NULL);
-	const struct lsp_declaration *o = names_at(d, callee.begin);
-	size_t n = callee.end - callee.begin;
-	if (o && (o->node->kind == NODE_DEF || o->node->kind == NODE_BLOCK)) {
-		const struct node *b = o->node;
-		const char *list = "";
-		for (uint32_t i = b->kind == NODE_DEF ? 2 : 1; i < b->n_kid; i++) {
-			const struct node *k = b->kid[i];
-			list = arena_printf(lang_arena(d->lang), "%s%s%s: %s%s", list,
-					    *list ? ", " : "", k->name,
-					    k->kid[0] ? k->kid[0]->name : "any",
-					    k->n_kid > 1 && k->kid[1] ? "?" : "");
-		}
-		return list;
+	const char *list = "";
+	for (uint32_t i = f->kind == NODE_DEF ? 2 : 1; i < f->n_kid; i++) {
+		const struct node *k = f->kid[i];
+		list = arena_printf(lang_arena(l), "%s%s%s: %s%s", list, *list ? ", " : "", k->name,
+				    k->kid[0] ? k->kid[0]->name : "any",
+				    k->n_kid > 1 && k->kid[1] ? "?" : "");
 	}
-	for (size_t i = 0; i < PRECESS_COUNT(builtins); i++)
-		if (strlen(builtins[i].name) == n && !memcmp(builtins[i].name, s + callee.begin, n))
-			return builtins[i].formals;
-	return "";
+	return list;
 }
 
-static void offer_arguments(json_t *list, const struct document *d, uint32_t byte)
+const char *call_formals(struct document *d, struct span callee, const char **doc)
 {
-	struct span callee;
-	int argument;
-	if (!call_around(d, byte, &callee, &argument))
-		return;
-	for (const char *f = formals_of(d, callee); *f;) {
-		size_t name = strcspn(f, ":"), all = strcspn(f, ",");
-		char label[64], type[64];
-		snprintf(label, sizeof label, "%.*s", (int)name, f);
-		snprintf(type, sizeof type, "%.*s", (int)(all - name - 1), f + name + 1);
-		offer(list, label, KIND_ARGUMENT, type + strspn(type, " "));
-		f += all;
+	struct lsp_target t;
+	const struct lsp_builtin *b = builtin_at(d, callee);
+	*doc = "";
+	if (target_at(&t, d, callee.begin) &&
+	    (t.o->node->kind == NODE_DEF || t.o->node->kind == NODE_BLOCK)) {
+		*doc = library_symbol(t.d->lang, t.o->node).doc;
+		return formals_text(d->lang, t.o->node);
+	}
+	if (b)
+		*doc = b->doc;
+	return b ? b->formals : "";
+}
+
+/* Which formal the argument at `byte` is for: the one it names, else the one of its place. */
+static int active(const struct document *d, uint32_t byte, const char *formals, int place)
+{
+	const char *s = lang_source_text(d->lang, d->source, NULL);
+	uint32_t from = byte;
+	int depth = 0, i = 0;
+	while (from && ((s[from - 1] != ',' && s[from - 1] != '(') || depth)) {
+		from--;
+		depth += (s[from] == ')' || s[from] == ']') - (s[from] == '(' || s[from] == '[');
+	}
+	from += (uint32_t)strspn(s + from, " \t\r\n");
+	struct span word = document_word(d, from);
+	const char *after = s + word.end + strspn(s + word.end, " \t");
+	if (word.begin != from || *after != '=' || after[1] == '=')
+		return place;
+	for (const char *f = formals; *f; i++) {
+		size_t n = strcspn(f, ":");
+		if (n == word.end - word.begin && !strncmp(f, s + word.begin, n))
+			return i;
+		f += strcspn(f, ",");
 		f += strspn(f, ", ");
 	}
-}
-
-static void offer_names(json_t *list, const struct document *d)
-{
-	for (size_t i = 0; i < d->names.n_declaration; i++) {
-		const struct lsp_declaration *o = &d->names.declaration[i];
-		bool again = false;
-		for (size_t k = 0; k < i && k < 500; k++)
-			again |= d->names.declaration[k].name == o->name;
-		if (!again)
-			offer(list, o->name,
-			      o->node->kind == NODE_DEF || o->node->kind == NODE_BLOCK
-				      ? KIND_FUNCTION
-				      : KIND_VARIABLE,
-			      o->node->doc ? o->node->doc : "");
-	}
-	for (size_t i = 0; i < PRECESS_COUNT(builtins); i++)
-		offer(list, builtins[i].name, KIND_FUNCTION, builtins[i].doc);
-#define PREDEFINED(name) offer(list, #name, KIND_VARIABLE, "predefined");
-#include "compiler/elab/predefined.def"
-#undef PREDEFINED
-#define KEYWORD(word, token, place) offer(list, #word, KIND_KEYWORD, "");
-#include "lang/keywords.def"
-#undef KEYWORD
-}
-
-/* Members of any kind: what the object is shows only when the file compiles. */
-static void offer_members(json_t *list)
-{
-	static const char *const members[] = {
-#define MEMBER(kind, name, dim, scalar) #name,
-#include "compiler/elab/members.def"
-#undef MEMBER
-		"start", "end", "axis", "x", "y", "z",
-	};
-	for (size_t i = 0; i < PRECESS_COUNT(members); i++) {
-		bool again = false;
-		for (size_t k = 0; k < i; k++)
-			again |= !strcmp(members[k], members[i]);
-		if (!again)
-			offer(list, members[i], KIND_ARGUMENT, "");
-	}
-}
-
-json_t *answer_completion(struct document *d, const json_t *params)
-{
-	uint32_t byte = asked(d, params);
-	struct span word = document_word(d, byte);
-	const char *s = lang_source_text(d->lang, d->source, NULL);
-	json_t *list = json_array();
-	if (word.begin < word.end && s[word.begin] >= '0' && s[word.begin] <= '9') {
-		offer_units(list);
-	} else if (word.begin > 0 && s[word.begin - 1] == '.') {
-		offer_members(list);
-	} else {
-		offer_arguments(list, d, byte);
-		offer_names(list, d);
-	}
-	return json_pack("{s:b, s:o}", "isIncomplete", 0, "items", list);
+	return place;
 }
 
 json_t *answer_signature(struct document *d, const json_t *params)
 {
-	const char *s = lang_source_text(d->lang, d->source, NULL), *formals;
+	const char *s = lang_source_text(d->lang, d->source, NULL), *formals, *doc;
+	uint32_t byte = asked(d, params);
 	struct span callee;
 	int argument;
-	if (!call_around(d, asked(d, params), &callee, &argument) ||
-	    !*(formals = formals_of(d, callee)))
+	if (!call_around(d, byte, &callee, &argument) ||
+	    !*(formals = call_formals(d, callee, &doc)))
 		return NULL;
 	json_t *list = json_array();
 	for (const char *f = formals; *f;) {
 		size_t n = strcspn(f, ",");
-		json_array_append_new(list,
-				      json_pack("{s:s%}", "label", f, n));
+		json_array_append_new(list, json_pack("{s:s%}", "label", f, n));
 		f += n;
 		f += strspn(f, ", ");
 	}
 	const char *label = arena_printf(lang_arena(d->lang), "%.*s(%s)",
-					 (int)(callee.end - callee.begin), s + callee.begin, formals);
-	return json_pack("{s:[{s:s, s:o}], s:i, s:i}", "signatures", "label", label, "parameters",
-			 list, "activeSignature", 0, "activeParameter", argument);
+					 (int)(callee.end - callee.begin), s + callee.begin,
+					 formals);
+	json_t *signature = json_pack("{s:s, s:o}", "label", label, "parameters", list);
+	if (*doc)
+		json_object_set_new(signature, "documentation", json_string(doc));
+	return json_pack("{s:[o], s:i, s:i}", "signatures", signature, "activeSignature", 0,
+			 "activeParameter", active(d, byte, formals, argument));
 }

@@ -14,12 +14,12 @@ struct document *document_find(struct server *s, const char *uri)
 
 static int hex(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-										 : -1;
+	return c >= '0' && c <= '9'                 ? c - '0'
+	       : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						    : -1;
 }
 
-/* "file:///a%20b.seq" -> "/a b.seq": where modules are looked for. */
-static char *path_of(const char *uri)
+char *document_path_of(const char *uri)
 {
 	size_t n = 0;
 	if (!strncmp(uri, "file://", 7))
@@ -39,6 +39,31 @@ static char *path_of(const char *uri)
 	return path;
 }
 
+char *document_uri_of(const char *path)
+{
+	struct text t;
+	text_init(&t);
+	text_printf(&t, "file://");
+	for (const char *c = path; *c; c++)
+		if ((*c | 32) >= 'a' && (*c | 32) <= 'z')
+			text_add(&t, c, 1);
+		else if (strchr("0123456789/-._~", *c))
+			text_add(&t, c, 1);
+		else
+			text_printf(&t, "%%%02X", (unsigned char)*c);
+	return t.data;
+}
+
+struct document *document_new(struct server *s, const char *path)
+{
+	struct document *d = calloc(1, sizeof *d);
+	if (!d || !(d->path = strdup(path)))
+		abort();
+	d->uri = document_uri_of(path);
+	d->server = s;
+	return d;
+}
+
 struct document *document_open(struct server *s, const char *uri)
 {
 	struct document *d = document_find(s, uri);
@@ -47,7 +72,8 @@ struct document *document_open(struct server *s, const char *uri)
 	d = calloc(1, sizeof *d);
 	if (!d || !(d->uri = strdup(uri)))
 		abort();
-	d->path = path_of(uri);
+	d->path = document_path_of(uri);
+	d->server = s;
 	d->next = s->document;
 	return s->document = d;
 }
@@ -114,14 +140,14 @@ uint32_t document_byte(const struct document *d, const json_t *position)
 	return (uint32_t)(p - s);
 }
 
-json_t *document_position(const struct document *d, uint32_t byte)
+static json_t *position(const struct lang *l, uint32_t source, uint32_t byte)
 {
 	int line, column, units = 0;
 	size_t n;
-	const char *s = lang_source_text(d->lang, d->source, &n);
+	const char *s = lang_source_text(l, source, &n);
 	if (byte > n)
 		byte = (uint32_t)n;
-	lang_place(d->lang, d->source, byte, &line, &column);
+	lang_place(l, source, byte, &line, &column);
 	uint32_t from = byte;
 	while (from > 0 && s[from - 1] != '\n')
 		from--;
@@ -132,10 +158,15 @@ json_t *document_position(const struct document *d, uint32_t byte)
 	return json_pack("{s:i, s:i}", "line", line - 1, "character", units);
 }
 
+json_t *document_position(const struct document *d, uint32_t byte)
+{
+	return position(d->lang, d->source, byte);
+}
+
 json_t *document_range(const struct document *d, struct span at)
 {
-	return json_pack("{s:o, s:o}", "start", document_position(d, at.begin), "end",
-			 document_position(d, at.end));
+	return json_pack("{s:o, s:o}", "start", position(d->lang, at.source, at.begin), "end",
+			 position(d->lang, at.source, at.end));
 }
 
 static bool is_word(char c)
@@ -162,29 +193,69 @@ json_t *document_edit(const struct document *d, struct span at, const char *text
 }
 
 /* ------------------------------------------------------------------ diagnostics */
-/* Notes that point into this file; those of others go into the text. */
+/* Is the place in a file? One inside a library has no address before it is asked for. */
+static bool is_file(const struct document *d, struct span at)
+{
+	if (at.source == UINT32_MAX)
+		return false;
+	return at.source == d->source || *lang_source_path(d->lang, at.source) == '/';
+}
+
+/* Notes that point into files; the others go into the text. */
 static json_t *related(const struct document *d, const struct diag *g)
 {
 	json_t *list = json_array();
 	for (int i = 0; i < g->n_note; i++) {
 		const struct diag_note *n = &g->note[i];
-		if (n->span.source == d->source)
-			json_array_append_new(
-				list, json_pack("{s:{s:s, s:o}, s:s}", "location", "uri", d->uri,
-						"range", document_range(d, n->span), "message",
-						n->text));
+		if (!is_file(d, n->span))
+			continue;
+		bool own = n->span.source == d->source;
+		char *uri = own ? strdup(d->uri)
+				: document_uri_of(lang_source_path(d->lang, n->span.source));
+		json_array_append_new(list, json_pack("{s:{s:s, s:o}, s:s}", "location", "uri", uri,
+						      "range", document_range(d, n->span),
+						      "message", n->text));
+		free(uri);
 	}
 	return list;
 }
 
+/* Where a mistake of another file shows here: at the import of that file, or at the first one. */
+static struct span import_of(const struct document *d, uint32_t source)
+{
+	struct elab_options o = { 0 };
+	struct elab_importer from = modules_importer(d);
+	struct span first = { d->source, 0, 0 };
+	modules_options(&o, d->server);
+	for (uint32_t i = 0; d->tree && i < d->tree->n_kid; i++) {
+		const struct node *n = d->tree->kid[i];
+		struct elab_place place;
+		if (n->kind != NODE_IMPORT)
+			continue;
+		elab_locate(&place, d->lang, &o, &from, n->name);
+		if (place.path && !strcmp(place.path, lang_source_path(d->lang, source)))
+			return n->name_span;
+		if (!first.end)
+			first = n->name_span;
+	}
+	return first;
+}
+
 static json_t *diagnostic(const struct document *d, const struct diag *g)
 {
-	struct span at = g->span.source == d->source ? g->span : (struct span){ d->source, 0, 0 };
+	bool own = g->span.source == d->source;
+	struct span at = own ? g->span : import_of(d, g->span.source);
 	struct text t;
 	text_init(&t);
+	if (!own) {
+		int line, column;
+		lang_place(d->lang, g->span.source, g->span.begin, &line, &column);
+		text_printf(&t, "%s:%d:%d: ", lang_source_path(d->lang, g->span.source), line,
+			    column);
+	}
 	text_printf(&t, "%s", g->text);
 	for (int i = 0; i < g->n_note; i++)
-		if (g->note[i].span.source != d->source)
+		if (!is_file(d, g->note[i].span))
 			text_printf(&t, "\n%s", g->note[i].text);
 	if (g->help)
 		text_printf(&t, "\nhelp: %s", g->help);
@@ -197,30 +268,38 @@ static json_t *diagnostic(const struct document *d, const struct diag *g)
 	return j;
 }
 
-static void check(struct server *s, struct document *d)
+void document_stale(struct server *s, const struct document *but)
 {
-	struct elab_options o = { .path = s->options->path, .n_path = s->options->n_path,
-				  .reader = s->options->reader, .index = &d->index };
+	for (struct document *d = s->document; d; d = d->next)
+		for (uint32_t i = 0; d != but && d->tree && i < d->tree->n_kid; i++)
+			d->dirty |= d->tree->kid[i]->kind == NODE_IMPORT;
+}
+
+void document_parse(struct document *d)
+{
+	d->dirty = false;
 	lang_free(d->lang);
 	d->lang = lang_create();
 	d->index = (struct elab_index){ 0 };
 	d->names = (struct lsp_names){ 0 };
+	d->import = NULL;
 	d->source = 0; /* the first file of a compilation */
 	d->tree = lang_parse(d->lang, d->path, d->text, d->n);
-	if (d->tree) {
+	if (d->tree)
 		names_find(&d->names, d->lang, d->tree);
-		ir_free(elab(d->lang, d->tree, &o));
-	}
 }
 
 void document_check(struct server *s, struct document *d)
 {
 	if (!d->dirty)
 		return;
-	d->dirty = false;
+	struct elab_options o = { .index = &d->index };
 	enum lang_kind kind = lang_sniff(d->text, d->n);
 	d->foreign = kind == LANG_PULSEQ_TEXT || kind == LANG_PULSEQ_BINARY;
-	check(s, d);
+	document_parse(d);
+	modules_options(&o, s);
+	if (d->tree)
+		ir_free(elab(d->lang, d->tree, &o));
 	json_t *list = json_array();
 	for (size_t i = 0; i < diag_n(d->lang) && !d->foreign; i++)
 		json_array_append_new(list, diagnostic(d, diag_get(d->lang, i)));

@@ -12,7 +12,8 @@ enum {
 	INVALID_REQUEST = -32600,
 	METHOD_NOT_FOUND = -32601,
 	INVALID_PARAMS = -32602,
-	NOT_INITIALIZED = -32002
+	NOT_INITIALIZED = -32002,
+	REQUEST_FAILED = -32803
 };
 
 static const struct {
@@ -27,6 +28,7 @@ static const struct {
 	{ "textDocument/formatting", answer_format },
 	{ "textDocument/hover", answer_hover },
 	{ "textDocument/inlayHint", answer_hints },
+	{ "textDocument/prepareRename", answer_prepare },
 	{ "textDocument/references", answer_references },
 	{ "textDocument/rename", answer_rename },
 	{ "textDocument/semanticTokens/full", answer_tokens },
@@ -52,21 +54,21 @@ static void reply_error(struct server *s, const json_t *id, int code, const char
 static json_t *capabilities(void)
 {
 	return json_pack(
-		"{s:{s:i, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:{s:[s,s,s]}, s:{s:[s,s]},"
+		"{s:{s:i, s:b, s:b, s:b, s:b, s:{s:b}, s:b, s:b, s:b, s:b, s:{s:[s,s,s]}, "
+		"s:{s:[s,s]},"
 		" s:{s:o, s:b}}, s:{s:s, s:s}}",
 		"capabilities", "textDocumentSync", 1, "hoverProvider", 1, "definitionProvider", 1,
-		"referencesProvider", 1, "documentHighlightProvider", 1, "renameProvider", 1,
-		"documentSymbolProvider", 1, "documentFormattingProvider", 1, "codeActionProvider", 1,
-		"inlayHintProvider", 1, "completionProvider", "triggerCharacters", ".", "(", ",",
-		"signatureHelpProvider", "triggerCharacters", "(", ",", "semanticTokensProvider",
-		"legend", tokens_legend(), "full", 1, "serverInfo", "name", "precess", "version",
-		PRECESS_VERSION);
+		"referencesProvider", 1, "documentHighlightProvider", 1, "renameProvider",
+		"prepareProvider", 1, "documentSymbolProvider", 1, "documentFormattingProvider", 1,
+		"codeActionProvider", 1, "inlayHintProvider", 1, "completionProvider",
+		"triggerCharacters", ".", "(", ",", "signatureHelpProvider", "triggerCharacters",
+		"(", ",", "semanticTokensProvider", "legend", tokens_legend(), "full", 1,
+		"serverInfo", "name", "precess", "version", PRECESS_VERSION);
 }
 
 static const char *uri_of(const json_t *params)
 {
-	return json_string_value(
-		json_object_get(json_object_get(params, "textDocument"), "uri"));
+	return json_string_value(json_object_get(json_object_get(params, "textDocument"), "uri"));
 }
 
 static void check_all(struct server *s)
@@ -89,8 +91,41 @@ static void change(struct server *s, const json_t *params, bool open)
 	if (!uri || !json_is_string(text) || (!open && (!d || json_object_get(holder, "range"))))
 		return;
 	d = document_open(s, uri);
+	if (!d->tree || d->tree->kind == NODE_MODULE) /* nobody imports a sequence */
+		document_stale(s, d);
 	document_text(d, json_string_value(text), json_string_length(text),
 		      json_integer_value(json_object_get(document, "version")));
+}
+
+/* Folders whose files may use what is renamed. */
+static void workspace(struct server *s, const json_t *params)
+{
+	const json_t *list = json_object_get(params, "workspaceFolders");
+	const json_t *files = json_object_get(
+		json_object_get(json_object_get(params, "capabilities"), "workspace"),
+		"didChangeWatchedFiles");
+	s->watches = json_is_true(json_object_get(files, "dynamicRegistration"));
+	for (size_t i = 0; i < json_array_size(list) && s->n_root < PRECESS_COUNT(s->root); i++) {
+		const char *uri =
+			json_string_value(json_object_get(json_array_get(list, i), "uri"));
+		if (uri)
+			s->root[s->n_root++] = document_path_of(uri);
+	}
+	const char *uri = json_string_value(json_object_get(params, "rootUri"));
+	if (!s->n_root && uri)
+		s->root[s->n_root++] = document_path_of(uri);
+}
+
+/* Asks to be told of modules and libraries that change without being open. */
+static void watch(struct server *s)
+{
+	if (s->watches)
+		message_write(s, json_pack("{s:s, s:s, s:s, s:{s:[{s:s, s:s, s:{s:[{s:s}]}}]}}",
+					   "jsonrpc", "2.0", "id", "watch", "method",
+					   "client/registerCapability", "params", "registrations",
+					   "id", "watch", "method",
+					   "workspace/didChangeWatchedFiles", "registerOptions",
+					   "watchers", "globPattern", "**/*.{seq,seqlib}"));
 }
 
 static void notify(struct server *s, const char *method, const json_t *params)
@@ -98,21 +133,44 @@ static void notify(struct server *s, const char *method, const json_t *params)
 	struct document *d;
 	if (!strcmp(method, "exit")) {
 		s->exit = true;
+	} else if (!strcmp(method, "initialized")) {
+		watch(s);
+	} else if (!strcmp(method, "workspace/didChangeWatchedFiles")) {
+		document_stale(s, NULL);
 	} else if (!strcmp(method, "textDocument/didOpen")) {
 		change(s, params, true);
 	} else if (!strcmp(method, "textDocument/didChange")) {
 		change(s, params, false);
 	} else if (!strcmp(method, "textDocument/didClose")) {
 		d = document_find(s, uri_of(params));
-		if (d)
+		if (d) {
 			document_close(s, d);
+			document_stale(s, NULL); /* others see the file on disk again */
+		}
 	}
+}
+
+static void answer(struct server *s, const json_t *id, struct document *d, lsp_answer *f,
+		   const json_t *params)
+{
+	s->refusal = NULL;
+	s->request++;
+	json_t *result = d->tree ? f(d, params) : NULL;
+	if (s->refusal) {
+		json_decref(result);
+		reply_error(s, id, REQUEST_FAILED, s->refusal);
+	} else {
+		reply(s, id, result ? result : json_null());
+	}
+	modules_forget(s);
+	s->request++; /* what was found of modules is gone */
 }
 
 static void request(struct server *s, const json_t *id, const char *method, const json_t *params)
 {
 	if (!strcmp(method, "initialize")) {
 		s->initialized = true;
+		workspace(s, params);
 		reply(s, id, capabilities());
 		return;
 	}
@@ -135,8 +193,7 @@ static void request(struct server *s, const json_t *id, const char *method, cons
 			return;
 		}
 		document_check(s, d);
-		json_t *result = d->tree ? answers[i].answer(d, params) : NULL;
-		reply(s, id, result ? result : json_null());
+		answer(s, id, d, answers[i].answer, params);
 		return;
 	}
 	reply_error(s, id, METHOD_NOT_FOUND, "no such request");
@@ -181,6 +238,8 @@ bool lsp_run(int in, int out, const struct lsp_options *options)
 		s.document = d->next;
 		document_free(d);
 	}
+	while (s.n_root)
+		free(s.root[--s.n_root]);
 	free(s.buffer);
 	return s.shutdown;
 }

@@ -4,7 +4,6 @@
 
 #include "compiler/lsp/server.h"
 
-
 /* A name that is visible; hidden again when its scope ends. */
 struct visible {
 	const char *name;
@@ -41,18 +40,45 @@ static void use(struct finder *f, struct span at, uint32_t declaration)
 	o->use[o->n_use++] = (struct lsp_use){ at, declaration };
 }
 
-static void declare(struct finder *f, const struct node *n)
+static void foreign(struct finder *f, struct span at, const char *name, const char *callee,
+		    const struct node *import)
 {
 	struct lsp_names *o = f->out;
-	if (!n->name)
+	o->foreign = grow(f->l, o->foreign, o->n_foreign, &o->cap_foreign, sizeof *o->foreign);
+	o->foreign[o->n_foreign++] = (struct lsp_foreign){ at, name, callee, import };
+}
+
+static void add(struct finder *f, struct lsp_declaration d)
+{
+	struct lsp_names *o = f->out;
+	if (!d.name)
 		return;
 	o->declaration = grow(f->l, o->declaration, o->n_declaration, &o->cap_declaration,
 			      sizeof *o->declaration);
 	uint32_t at = (uint32_t)o->n_declaration++;
-	o->declaration[at] = (struct lsp_declaration){ n->name, n->name_span, n };
-	use(f, n->name_span, at);
+	o->declaration[at] = d;
+	use(f, d.span, at);
 	f->stack = grow(f->l, f->stack, f->n, &f->cap, sizeof *f->stack);
-	f->stack[f->n++] = (struct visible){ n->name, at };
+	f->stack[f->n++] = (struct visible){ d.name, at };
+}
+
+static void declare(struct finder *f, const struct node *n)
+{
+	add(f, (struct lsp_declaration){ n->name, n->name_span, n, NULL, false });
+}
+
+/* Selected names, or the alias, which ends the line. */
+static void declare_import(struct finder *f, const struct node *n)
+{
+	struct span at = n->span;
+	for (uint32_t k = 0; k < n->n_kid; k++)
+		if (n->kid[k])
+			add(f, (struct lsp_declaration){ n->kid[k]->name, n->kid[k]->name_span,
+							 n->kid[k], n, true });
+	if (!n->doc)
+		return;
+	at.begin = at.end - (uint32_t)strlen(n->doc);
+	add(f, (struct lsp_declaration){ n->doc, at, n, n, true });
 }
 
 static const struct visible *find(const struct finder *f, const char *name)
@@ -72,15 +98,33 @@ static void visit_kids(struct finder *f, const struct node *n, uint32_t from)
 			visit(f, n->kid[i]);
 }
 
+/* The import behind `g` in `g.spoiler`, or NULL. */
+static const struct node *alias_of(const struct finder *f, const struct node *member)
+{
+	const struct node *object = member->kid[0];
+	const struct visible *v = object->kind == NODE_NAME ? find(f, object->name) : NULL;
+	const struct lsp_declaration *o = v ? &f->out->declaration[v->declaration] : NULL;
+	return o && o->node->kind == NODE_IMPORT ? o->import : NULL;
+}
+
 /* Arguments by name lead to formals, which may be declared further down. */
 static void visit_call(struct finder *f, const struct node *n)
 {
-	const struct node *callee = n->kid[0];
+	const struct node *callee = n->kid[0], *import = NULL;
 	const struct visible *v = callee->kind == NODE_NAME ? find(f, callee->name) : NULL;
+	bool other = callee->kind == NODE_NAME && !v;
+	if (v)
+		import = f->out->declaration[v->declaration].import;
+	else if (callee->kind == NODE_MEMBER)
+		import = alias_of(f, callee);
 	visit_kids(f, n, 0);
-	for (uint32_t i = 1; v && i < n->n_kid; i++) {
+	for (uint32_t i = 1; (v || other || import) && i < n->n_kid; i++) {
 		if (!n->kid[i] || n->kid[i]->kind != NODE_ARG || !n->kid[i]->name)
 			continue;
+		if (other || import) {
+			foreign(f, n->kid[i]->name_span, n->kid[i]->name, callee->name, import);
+			continue;
+		}
 		f->pending = grow(f->l, f->pending, f->n_pending, &f->cap_pending,
 				  sizeof *f->pending);
 		f->pending[f->n_pending++] = (struct pending){ n->kid[i], v->declaration };
@@ -96,6 +140,13 @@ static void visit(struct finder *f, const struct node *n)
 		v = find(f, n->name);
 		if (v)
 			use(f, n->span, v->declaration);
+		else
+			foreign(f, n->span, n->name, NULL, NULL);
+		return;
+	case NODE_MEMBER:
+		visit_kids(f, n, 0);
+		if (alias_of(f, n))
+			foreign(f, n->name_span, n->name, NULL, alias_of(f, n));
 		return;
 	case NODE_CALL:
 		visit_call(f, n);
@@ -146,9 +197,9 @@ void names_find(struct lsp_names *out, struct lang *l, const struct node *file)
 	for (uint32_t i = 0; i < file->n_kid; i++) {
 		const struct node *n = file->kid[i];
 		if (declares(n->kind))
-			declare(&f, n);
-		for (uint32_t k = 0; n->kind == NODE_IMPORT && k < n->n_kid; k++)
-			declare(&f, n->kid[k]);
+			add(&f, (struct lsp_declaration){ n->name, n->name_span, n, NULL, true });
+		else if (n->kind == NODE_IMPORT)
+			declare_import(&f, n);
 	}
 	for (uint32_t i = 0; i < file->n_kid; i++) {
 		const struct node *n = file->kid[i];

@@ -1,35 +1,15 @@
 /* Blocks to the IR: times are summed in picoseconds, so that a block begins where the one before
  * ends however many there are, and equal numbers are equal scalars. */
-#include "compiler/pulseq/internal.h"
+#include "compiler/pulseq/build.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double two_pi = 6.283185307179586476925;
-static const double default_b0 = 3; /* T, for offsets in ppm */
 #define TIME_LIMIT ((int64_t)8000000 * 1000000000000) /* what 64 bits of picoseconds hold */
 
-/* The columns of a block. */
-enum { NUMBER, LENGTH, RF, GX, GY, GZ, ADC, EXT, BLOCK_COLUMNS };
-
-struct state {
-	struct builder b;
-	struct file *f;
-	struct ir *ir;
-	int64_t now;             /* ps */
-	double edge[3];          /* Hz/m where the gradients of the block before ended, at its end */
-	int32_t label[IR_LABELS];
-	const char *text[64];    /* by which of the six columns are there */
-	uint32_t line;
-	int64_t length, longest; /* of the block: as told (or 0), and of its events */
-	uint32_t n_adc, adc_samples, last_label;
-	uint64_t n_sample;
-	bool even_adc;
-};
-
-static ir_scalar seconds(struct ir *ir, int64_t ps)
+ir_scalar pulseq_seconds(struct ir *ir, int64_t ps)
 {
 	return ir_const(ir, (double)ps / 1e12);
 }
@@ -54,271 +34,20 @@ static const char *block_text(struct state *s, const int64_t *column)
 	return s->text[mask];
 }
 
-static struct ir_event blank_event(enum ir_event_kind kind)
-{
-	struct ir_event e = { .kind = kind, .span = span_none, .shape = IR_NO_SHAPE };
-
-	for (int i = 0; i < IR_LABELS; i++)
-		e.label[i] = -1;
-	return e;
-}
-
-static precess_status missing(const struct state *s, const char *what, int64_t id)
+precess_status pulseq_missing(const struct state *s, const char *what, int64_t id)
 {
 	return pulseq_fail(s->f, s->line, "the block plays %s %lld, which the file does not have",
 			   what, (long long)id);
 }
 
-static void reach(struct state *s, int64_t end)
+void pulseq_reach(struct state *s, int64_t end)
 {
 	s->longest = end > s->longest ? end : s->longest;
 }
 
-/* Offsets in parts per million of the Larmor frequency. */
-static double ppm(struct state *s, const struct row *r, enum column column)
-{
-	if (r->v[column] != 0 && s->f->b0 == 0 && !s->f->told[1]) {
-		s->f->told[1] = true;
-		pulseq_warn(s->f, r->line, "an offset in ppm, and no definition B0: taken at %g T",
-			    default_b0);
-	}
-	return r->v[column] * 1e-6 * s->ir->system.gamma * (s->f->b0 > 0 ? s->f->b0 : default_b0);
-}
-
-/* ------------------------------------------------------------------ RF */
-/* Before 1.5 files do not tell: up to 90 degrees excite. */
-static enum ir_use use_of(const struct file *f, const struct row *r, double flip)
-{
-	if (f->version < 1005)
-		return fabs(flip) < 1.6 ? IR_USE_excitation : IR_USE_refocusing;
-	switch ((int)r->v[COLUMN_use]) {
-	case 'e': return IR_USE_excitation;
-	case 'r': return IR_USE_refocusing;
-	case 'i': return IR_USE_inversion;
-	case 's': return IR_USE_saturation;
-	case 'p': return IR_USE_preparation;
-	case 'o': return IR_USE_other;
-	default:  return IR_USE_undefined;
-	}
-}
-
-static precess_status add_rf(struct state *s, int64_t id)
-{
-	const struct table *t = &s->f->table[PULSEQ_rf];
-	const struct row *r = pulseq_find(t, (uint32_t)id);
-	struct ir_event e = blank_event(IR_RF);
-	precess_status st = PRECESS_OK;
-	struct piece *p;
-	int64_t delay;
-
-	if (!r)
-		return missing(s, "RF", id);
-	p = &s->b.rf[r - t->row];
-	if (p->duration == 0)
-		TRY(pulseq_rf(p, &s->b, r));
-	TRY(pulseq_time(&delay, s->f, r->line, r->v[COLUMN_delay], 1e6));
-	e.start = seconds(s->ir, delay + p->start);
-	e.duration = seconds(s->ir, p->duration);
-	e.center = seconds(s->ir, p->center);
-	e.flip = ir_const(s->ir, p->amplitude);
-	e.phase = ir_const(s->ir, r->v[COLUMN_phase] + ppm(s, r, COLUMN_phase_ppm) + p->phase);
-	e.freq = ir_const(s->ir, r->v[COLUMN_freq] + ppm(s, r, COLUMN_freq_ppm));
-	e.shape = p->shape;
-	e.use = use_of(s->f, r, p->amplitude);
-	ir_add_event(s->ir, &e);
-	reach(s, delay + p->reach);
-out:
-	return st;
-}
-
-/* ------------------------------------------------------------------ gradients */
-static void add_piece(struct state *s, int axis, int64_t delay, const struct piece *p)
-{
-	struct ir_event e = blank_event(IR_GRAD);
-
-	e.axis = axis;
-	e.start = seconds(s->ir, delay + p->start);
-	e.duration = seconds(s->ir, p->duration);
-	e.amplitude = ir_const(s->ir, p->amplitude);
-	e.shape = p->shape;
-	if (p->shape == IR_NO_SHAPE) {
-		e.rise = seconds(s->ir, p->rise);
-		e.flat = seconds(s->ir, p->flat);
-		e.fall = seconds(s->ir, p->fall);
-	}
-	ir_add_event(s->ir, &e);
-	reach(s, delay + p->start + p->duration);
-}
-
-static precess_status add_trapezoid(struct state *s, int axis, const struct row *r)
-{
-	struct piece p = { .shape = IR_NO_SHAPE,
-			   .amplitude = r->v[COLUMN_amplitude] / s->ir->system.gamma };
-	precess_status st;
-	int64_t delay;
-
-	TRY(pulseq_time(&p.rise, s->f, r->line, r->v[COLUMN_rise], 1e6));
-	TRY(pulseq_time(&p.flat, s->f, r->line, r->v[COLUMN_flat], 1e6));
-	TRY(pulseq_time(&p.fall, s->f, r->line, r->v[COLUMN_fall], 1e6));
-	TRY(pulseq_time(&delay, s->f, r->line, r->v[COLUMN_delay], 1e6));
-	p.duration = p.rise + p.flat + p.fall;
-	if (p.duration > 0) /* JEMRIS writes empty ones */
-		add_piece(s, axis, delay, &p);
-	reach(s, delay);
-out:
-	return st;
-}
-
-/* `*last`: the value at the event's end, `*end`: that time. */
-static precess_status add_arbitrary(struct state *s, int axis, const struct row *r, double *last,
-				    int64_t *end)
-{
-	struct waveform *w = &s->b.grad[r - s->f->table[PULSEQ_grad].row];
-	double first = r->v[COLUMN_delay] > 0 ? 0 : s->edge[axis];
-	precess_status st = PRECESS_OK;
-	int64_t delay;
-
-	if (!w->made || (s->f->version < 1005 && w->from != first))
-		TRY(pulseq_gradient(w, &s->b, r, first));
-	TRY(pulseq_time(&delay, s->f, r->line, r->v[COLUMN_delay], 1e6));
-	for (size_t i = w->first; i < w->first + w->n; i++)
-		add_piece(s, axis, delay, &s->b.piece[i]);
-	reach(s, delay + w->end);
-	*last = w->last;
-	*end = delay + w->end;
-out:
-	return st;
-}
-
-static precess_status add_gradient(struct state *s, int axis, int64_t id, double *last,
-				   int64_t *end)
-{
-	const struct row *r = pulseq_find(&s->f->table[PULSEQ_trap], (uint32_t)id);
-
-	if (r)
-		return add_trapezoid(s, axis, r);
-	r = pulseq_find(&s->f->table[PULSEQ_grad], (uint32_t)id);
-	return r ? add_arbitrary(s, axis, r, last, end) : missing(s, "gradient", id);
-}
-
-/* ------------------------------------------------------------------ ADC and labels */
-static precess_status add_adc(struct state *s, int64_t id)
-{
-	const struct row *r = pulseq_find(&s->f->table[PULSEQ_adc], (uint32_t)id);
-	struct ir_event e = blank_event(IR_ADC);
-	precess_status st = PRECESS_OK;
-	int64_t delay, dwell;
-	double n, freq;
-
-	if (!r)
-		return missing(s, "ADC", id);
-	n = r->v[COLUMN_number];
-	if (!(n >= 1 && n <= INT32_MAX && n == floor(n)))
-		return pulseq_fail(s->f, r->line, "a readout of %g samples; it wants 1 .. 2^31", n);
-	if (r->v[COLUMN_phase_shape] != 0)
-		return pulseq_fail(s->f, r->line, "a phase shape in a readout (shape %g) is not "
-				   "supported; demodulate after the simulation",
-				   r->v[COLUMN_phase_shape]);
-	TRY(pulseq_time(&delay, s->f, r->line, r->v[COLUMN_delay], 1e6));
-	TRY(pulseq_time(&dwell, s->f, r->line, r->v[COLUMN_dwell], 1e3));
-	if (dwell <= 0 || n * (double)dwell > 1e17)
-		return pulseq_fail(s->f, r->line, "%g samples of %g ns cannot be played", n,
-				   r->v[COLUMN_dwell]);
-	if ((s->n_sample += (uint64_t)n) > INT32_MAX)
-		return pulseq_fail(s->f, s->line, "too many samples in all (limit 2^31)");
-	freq = r->v[COLUMN_freq] + ppm(s, r, COLUMN_freq_ppm);
-	e.start = seconds(s->ir, delay);
-	e.n = (uint32_t)n;
-	e.dwell = seconds(s->ir, dwell);
-	e.duration = seconds(s->ir, dwell * (int64_t)n);
-	e.freq = ir_const(s->ir, freq);
-	/* The file's phase holds where the window opens, the IR's at the first sample. */
-	e.phase = ir_const(s->ir, r->v[COLUMN_phase] + ppm(s, r, COLUMN_phase_ppm) +
-				  two_pi * freq * 0.5e-12 * (double)dwell);
-	for (int i = 0; i < IR_LABELS; i++)
-		e.label[i] = s->f->uses_label[i] ? s->label[i] : -1;
-	ir_add_event(s->ir, &e);
-	reach(s, delay + dwell * (int64_t)n);
-	s->even_adc = s->n_adc == 0 || (s->even_adc && s->adc_samples == e.n);
-	s->adc_samples = e.n;
-	s->n_adc++;
-	if (e.label[IR_LABEL_line] > (int32_t)s->last_label)
-		s->last_label = (uint32_t)e.label[IR_LABEL_line];
-out:
-	return st;
-}
-
-static precess_status apply_label(struct state *s, const struct link *l, bool increment)
-{
-	const struct label_row *r = pulseq_label(s->f, l->ref, increment);
-	int64_t v;
-
-	if (!r)
-		return pulseq_fail(s->f, l->line, "label %u is not in the file", l->ref);
-	if (r->label < 0)
-		return PRECESS_OK;
-	v = r->value + (increment ? (int64_t)s->label[r->label] : 0);
-	if (v < INT32_MIN || v > INT32_MAX)
-		return pulseq_fail(s->f, s->line, "a label counts beyond 32 bits");
-	s->label[r->label] = (int32_t)v;
-	return PRECESS_OK;
-}
-
-/* One link of a block's extensions; LABELSET comes before LABELINC whatever the order. */
-static precess_status apply_link(struct state *s, const struct link *l, bool increment)
-{
-	const char *name = s->f->type_name[l->type];
-
-	switch (s->f->type[l->type]) {
-	case EXTENSION_LABELSET:
-	case EXTENSION_LABELINC:
-		if ((s->f->type[l->type] == EXTENSION_LABELINC) == increment)
-			return apply_label(s, l, increment);
-		return PRECESS_OK;
-	case EXTENSION_TRIGGERS:
-		return PRECESS_OK;
-	case EXTENSION_DELAYS:
-		if (!s->f->told[2])
-			pulseq_warn(s->f, s->line, "soft delays stay as the blocks tell them");
-		s->f->told[2] = true;
-		return PRECESS_OK;
-	case EXTENSION_none:
-		if (!s->f->told[3])
-			pulseq_warn(s->f, s->line, "extension %s is not known and left out",
-				    name ? name : "without a name");
-		s->f->told[3] = true;
-		return PRECESS_OK;
-	default:
-		return pulseq_fail(s->f, s->line, "extension %s is not supported: without it the "
-				   "sequence would be another one", name);
-	}
-}
-
-static precess_status apply_extensions(struct state *s, int64_t id)
-{
-	const struct link *l;
-	precess_status st;
-
-	for (int increment = 0; increment < 2; increment++) {
-		uint32_t at = (uint32_t)id, steps = 0;
-
-		for (; at; at = l->next) {
-			l = pulseq_link(s->f, at);
-			if (!l)
-				return missing(s, "extension", at);
-			if (++steps > 1000)
-				return pulseq_fail(s->f, l->line, "extension %u leads back to "
-						   "itself", l->id);
-			if ((st = apply_link(s, l, increment)))
-				return st;
-		}
-	}
-	return PRECESS_OK;
-}
-
 /* ------------------------------------------------------------------ a block */
-static precess_status read_block(int64_t *column, struct state *s, const char *from,
-				 const char *to)
+static precess_status read_columns(int64_t *column, struct state *s, const char *from,
+				   const char *to)
 {
 	struct word w[BLOCK_COLUMNS];
 	int n = pulseq_words(w, BLOCK_COLUMNS, from, to);
@@ -336,6 +65,24 @@ static precess_status read_block(int64_t *column, struct state *s, const char *f
 	return PRECESS_OK;
 }
 
+/* False in *more after the last block. */
+static precess_status read_block(bool *more, int64_t *column, struct state *s, struct cursor *c)
+{
+	const char *from, *to;
+
+	if (!s->f->binary) {
+		*more = pulseq_line(c, &from, &to, &s->line);
+		return *more ? read_columns(column, s, from, to) : PRECESS_OK;
+	}
+	*more = pulseq_binary_block(column, s->f, c, &s->line);
+	for (int i = LENGTH; *more && i < BLOCK_COLUMNS; i++) {
+		if (column[i] < 0 || column[i] > 1000000000000)
+			return pulseq_fail(s->f, s->line, "block %lld has %lld among its numbers",
+					   (long long)column[NUMBER], (long long)column[i]);
+	}
+	return PRECESS_OK;
+}
+
 /* What the block's second column says: a duration in rasters, before 1.4 the number of a delay. */
 static precess_status read_length(struct state *s, int64_t v)
 {
@@ -349,7 +96,7 @@ static precess_status read_length(struct state *s, int64_t v)
 		return PRECESS_OK;
 	r = pulseq_find(&s->f->table[PULSEQ_delay], (uint32_t)v);
 	if (!r)
-		return missing(s, "delay", v);
+		return pulseq_missing(s, "delay", v);
 	return pulseq_time(&s->longest, s->f, r->line, r->v[COLUMN_delay], 1e6);
 }
 
@@ -358,20 +105,25 @@ static precess_status add_block(struct state *s, const int64_t *column)
 	struct ir_block block = { .span = span_none, .where = "" };
 	double last[3] = { 0 };
 	int64_t end[3] = { 0 };
+	ir_scalar soft = PULSEQ_FIXED;
 	precess_status st;
 
+	s->rotation = NULL;
+	s->shim = NULL;
+	s->delay = NULL;
 	block.first_event = s->ir->n_event;
 	TRY(read_length(s, column[LENGTH]));
 	if (column[EXT])
-		TRY(apply_extensions(s, column[EXT]));
+		TRY(pulseq_extend(s, column[EXT]));
 	if (column[RF])
-		TRY(add_rf(s, column[RF]));
+		TRY(pulseq_add_rf(s, column[RF]));
 	for (int a = 0; a < 3; a++) {
 		if (column[GX + a])
-			TRY(add_gradient(s, a, column[GX + a], &last[a], &end[a]));
+			TRY(pulseq_add_gradient(s, a, column[GX + a], &last[a], &end[a]));
 	}
+	TRY(pulseq_emit_gradients(s));
 	if (column[ADC])
-		TRY(add_adc(s, column[ADC]));
+		TRY(pulseq_add_adc(s, column[ADC]));
 	if (s->f->version < 1004)
 		s->length = s->longest;
 	if (s->longest > s->length + 1000) /* a nanosecond of rounding */
@@ -385,8 +137,15 @@ static precess_status add_block(struct state *s, const int64_t *column)
 	block.n_event = s->ir->n_event - block.first_event;
 	block.kind = block.n_event ? IR_PLAY : IR_DELAY;
 	block.text = block_text(s, column);
-	block.start = seconds(s->ir, s->now);
-	block.duration = seconds(s->ir, s->length);
+	block.start = ir_add(s->ir, pulseq_seconds(s->ir, s->now), s->soft);
+	block.duration = pulseq_seconds(s->ir, s->length);
+	if (s->delay)
+		TRY(pulseq_soft_delay(&soft, s));
+	if (soft != PULSEQ_FIXED) {
+		block.duration = soft;
+		s->soft = ir_add(s->ir, s->soft, soft);
+		s->length = 0;
+	}
 	if ((s->now += s->length) > TIME_LIMIT)
 		return pulseq_fail(s->f, s->line, "the sequence lasts longer than %g s",
 				   (double)TIME_LIMIT * 1e-12);
@@ -406,11 +165,7 @@ static precess_status check_required(const struct file *f)
 			    : 0;
 
 	for (int i = 0; i < n && i < 32; i++) {
-		bool known = false;
-#define EXTENSION(name, honoured, doc) known = known || (honoured && pulseq_word_is(w[i], #name));
-#include "compiler/pulseq/extensions.def"
-#undef EXTENSION
-		if (!known)
+		if (pulseq_extension_of(w[i]) == EXTENSION_none)
 			return pulseq_fail(f, 1, "the file requires the extension %.*s, which is "
 					   "not supported", (int)w[i].n, w[i].p);
 	}
@@ -445,7 +200,7 @@ static void declare(struct ir *ir, const struct file *f)
 	ir->system = (struct ir_system){
 		.name = "pulseq", .max_grad = INFINITY, .max_slew = INFINITY,
 		.max_b1 = INFINITY, .grad_raster = f->grad_raster, .rf_raster = f->rf_raster,
-		.adc_raster = f->adc_raster, .b0 = f->b0 > 0 ? f->b0 : default_b0,
+		.adc_raster = f->adc_raster, .b0 = f->b0 > 0 ? f->b0 : PULSEQ_B0,
 		.gamma = PRECESS_GAMMABAR,
 	};
 	memcpy(ir->geometry.fov, f->fov, sizeof f->fov);
@@ -475,20 +230,30 @@ static precess_status build(struct state *s)
 {
 	struct cursor c = s->f->blocks;
 	int64_t column[BLOCK_COLUMNS];
-	const char *from, *to;
 	precess_status st;
+	bool more = true;
 
 	TRY(check_required(s->f));
 	declare(s->ir, s->f);
-	while (pulseq_line(&c, &from, &to, &s->line)) {
-		TRY(read_block(column, s, from, to));
+	while (more && s->f->n_delay) {
+		TRY(read_block(&more, column, s, &c));
+		if (more && column[EXT])
+			TRY(pulseq_survey(s, column));
+	}
+	c = s->f->blocks;
+	for (;;) {
+		TRY(read_block(&more, column, s, &c));
+		if (!more)
+			break;
 		TRY(add_block(s, column));
 	}
 	if (!s->ir->n_block)
 		return pulseq_fail(s->f, s->f->blocks.line, "[BLOCKS] has no blocks");
-	s->ir->duration = seconds(s->ir, s->now);
+	s->ir->duration = ir_add(s->ir, pulseq_seconds(s->ir, s->now), s->soft);
 	guess_matrix(s);
-	if (s->f->total > 0 && fabs(s->f->total - (double)s->now * 1e-12) > 1e-5)
+	if (s->f->unkept.n)
+		pulseq_warn(s->f, 1, "labels without effect here:%s", s->f->unkept.data);
+	if (s->f->total > 0 && !s->soft && fabs(s->f->total - (double)s->now * 1e-12) > 1e-5)
 		pulseq_warn(s->f, 1, "TotalDuration says %.9g s, the blocks last %.9g s",
 			    s->f->total, (double)s->now * 1e-12);
 out:
@@ -513,6 +278,10 @@ precess_status pulseq_build(struct ir **out, struct file *f)
 	free(s.b.rf);
 	free(s.b.piece);
 	free(s.b.scratch);
+	for (int a = 0; a < 3; a++) {
+		free(s.played[a].piece);
+		free(s.turned[a].piece);
+	}
 	if (st)
 		ir_free(s.ir);
 	else

@@ -59,7 +59,7 @@ struct link {
 };
 enum extension {
 	EXTENSION_none,
-#define EXTENSION(name, honoured, doc) EXTENSION_##name,
+#define EXTENSION(name, doc) EXTENSION_##name,
 #include "compiler/pulseq/extensions.def"
 #undef EXTENSION
 	EXTENSIONS
@@ -70,10 +70,27 @@ struct label_row {
 	int label; /* enum ir_label; -1: one that the IR does not keep */
 	int32_t value;
 };
+/* A soft delay: the block lasts offset + value / factor, the value being asked for by its hint. */
+struct delay_row {
+	uint32_t id, line, number;
+	double offset, factor; /* s */
+	const char *hint;
+};
+/* A unit quaternion, the real part first. */
+struct rotation_row {
+	uint32_t id, line;
+	double q[4];
+};
+/* Magnitude and phase of each transmit channel. */
+struct shim_row {
+	uint32_t id, line, n;
+	double *v;
+};
 
 struct file {
 	const char *path;
 	struct text *warnings;
+	bool binary, swapped;     /* `line`s are byte offsets; the file's byte order is not ours */
 	int version;              /* 1004 is 1.4; without a [VERSION] the oldest, 1002 */
 	struct arena *arena;
 	struct table table[PULSEQ_KINDS];
@@ -83,6 +100,12 @@ struct file {
 	size_t n_link, cap_link;
 	struct label_row *label;
 	size_t n_label, cap_label;
+	struct delay_row *delay;
+	size_t n_delay, cap_delay;
+	struct rotation_row *rotation;
+	size_t n_rotation, cap_rotation;
+	struct shim_row *shim;
+	size_t n_shim, cap_shim;
 	enum extension type[64];  /* of the extension numbers of this file */
 	const char *type_name[64];
 	char *name, *required;
@@ -90,6 +113,7 @@ struct file {
 	double block_raster, grad_raster, rf_raster, adc_raster; /* s */
 	double total;             /* TotalDuration, s; 0: not told */
 	struct cursor blocks;     /* the [BLOCKS] section's body */
+	struct text unkept;       /* labels that are not kept, by name */
 	bool uses_label[IR_LABELS];
 	bool told[8];             /* warnings given once */
 };
@@ -101,17 +125,65 @@ void pulseq_warn(struct file *f, uint32_t line, const char *fmt, ...) PRECESS_PR
 /* Room for one more element. NULL when there is no memory (the failure is set). */
 void *pulseq_grow(void *array, size_t n, size_t *capacity, size_t size);
 
-/* tables.c: all sections but [BLOCKS], which is kept for build.c. */
+/* Appends *item to the array `name` of the file. PRECESS_ENOMEM without memory. */
+#define PULSEQ_APPEND(f, name, item)                                                          \
+	pulseq_append((void **)&(f)->name, &(f)->n_##name, &(f)->cap_##name, item,            \
+		      sizeof *(f)->name)
+precess_status pulseq_append(void **array, size_t *n, size_t *capacity, const void *item,
+			     size_t size);
+
+/* tables.c: all sections of a text but [BLOCKS], which is kept for build.c. */
 precess_status pulseq_tables(struct file *f, const char *bytes, size_t n);
+/* Orders all tables by number, and refuses numbers that are there twice. */
+precess_status pulseq_sort(struct file *f);
 void pulseq_tables_free(struct file *f);
+precess_status pulseq_read_id(uint32_t *id, const struct file *f, struct word w, uint32_t line,
+			      const char *what);
+/* At the end of a section: no further line before the next heading. */
+bool pulseq_section_ends(struct cursor *c, const char **from, const char **to, uint32_t *line);
+/* One line of [DEFINITIONS], from its words on to `to`. */
+precess_status pulseq_define(struct file *f, const struct word *w, int n, const char *to,
+			     uint32_t line);
+/* Whether there may be a shape of this size; it is counted. */
+precess_status pulseq_shape_room(struct file *f, int64_t n, uint32_t line);
+precess_status pulseq_set_version(struct file *f, int64_t major, int64_t minor, uint32_t line);
+
+/* extensions.c */
+precess_status pulseq_extensions(struct file *f, struct cursor *c);
+enum extension pulseq_extension_of(struct word name);
+precess_status pulseq_add_label(struct file *f, uint32_t id, bool increment, int64_t value,
+				struct word name, uint32_t line);
+precess_status pulseq_add_rotation(struct file *f, struct rotation_row r);
+precess_status pulseq_add_delay(struct file *f, struct delay_row r);
+const struct delay_row *pulseq_delay(const struct file *f, uint32_t id);
+const struct rotation_row *pulseq_rotation(const struct file *f, uint32_t id);
+const struct shim_row *pulseq_shim(const struct file *f, uint32_t id);
+
+/* binary.c: all sections of a binary file. */
+precess_status pulseq_binary(struct file *f, const char *bytes, size_t n);
+/* The next block's columns; *place says where it stands. False after the last. */
+bool pulseq_binary_block(int64_t *column, struct file *f, struct cursor *c, uint32_t *place);
+
+/* limits.c: the steepest ramp in 1/s, for an amplitude of 1. A ramp of no duration belongs to what
+ * joins it. */
+double pulseq_steepest(const struct ir *ir, const double *param, const struct ir_event *e);
+
+/* signature.c: warns when what is signed is not what is there. */
+void pulseq_check_signature(struct file *f, const char *bytes, size_t n);
+void pulseq_check_hash(struct file *f, const char *bytes, size_t n, const char *hash);
+void pulseq_md5(char out[33], const void *bytes, size_t n);
 /* NULL: no such row. */
 const struct row *pulseq_find(const struct table *t, uint32_t id);
 const struct shape *pulseq_shape(const struct file *f, uint32_t id);
 const struct link *pulseq_link(const struct file *f, uint32_t id);
 const struct label_row *pulseq_label(const struct file *f, uint32_t id, bool increment);
 
-/* shape.c: a [SHAPES] entry, uncompressed. */
-precess_status pulseq_shape_read(struct file *f, struct cursor *c, struct shape *s);
+/* shape.c: the numbers of a [SHAPES] entry from the cursor on, uncompressed. In a binary file they
+ * are `stored` floats. */
+precess_status pulseq_shape_read(struct file *f, struct cursor *c, struct shape *s,
+				 uint64_t stored);
+/* A little-endian file's float, whatever this machine is. */
+double pulseq_float(const struct file *f, const char *p);
 
 /* ------------------------------------------------------------------ events */
 /* A stretch of a gradient, or an RF pulse; times in picoseconds after the event's delay. */
@@ -146,6 +218,13 @@ precess_status pulseq_gradient(struct waveform *out, struct builder *b, const st
 			       double first);
 /* A time of the file, in units of `ps` picoseconds, 0 .. 1e5 s. */
 precess_status pulseq_time(int64_t *out, const struct file *f, uint32_t line, double v, double ps);
+
+precess_status pulseq_need_shape(const struct shape **out, const struct file *f,
+				 const struct row *r, enum column column);
+/* From value u to v (shares of `amplitude`): a ramp, a plateau, or a shape of one sample. False: it
+ * is nothing. */
+bool pulseq_line_piece(struct piece *out, struct ir *ir, int64_t t0, int64_t t1, double u, double v,
+		       double amplitude);
 
 /* build.c */
 precess_status pulseq_build(struct ir **out, struct file *f);

@@ -13,11 +13,9 @@ precess_status pulseq_parse(struct ir **out, const char *bytes, size_t n, const 
 	precess_status st;
 
 	*out = NULL;
-	if (lang_sniff(bytes, n) == LANG_PULSEQ_BINARY)
-		return precess_fail(PRECESS_ENOTSUP, "%s: a binary Pulseq file; its text form is "
-				    "read: write it with `seq.write('x.seq')`", path);
 	f.arena = arena_create();
-	st = pulseq_tables(&f, bytes, n);
+	st = lang_sniff(bytes, n) == LANG_PULSEQ_BINARY ? pulseq_binary(&f, bytes, n)
+							: pulseq_tables(&f, bytes, n);
 	if (!st)
 		st = pulseq_build(out, &f);
 	pulseq_tables_free(&f);

@@ -16,17 +16,42 @@ static void integrate(double *v, uint32_t n)
 		v[i] += v[i - 1];
 }
 
-/* The numbers of a shape are the lines up to the next shape or section. */
-static bool next_value(struct cursor *c, const char **from, const char **to, uint32_t *line)
-{
-	struct cursor before = *c;
+/* Where numbers come from: lines up to the next shape or section, or floats. */
+struct source {
+	const struct file *f;
+	struct cursor c;
+	uint64_t left;  /* floats */
+	uint32_t line;  /* of the last number */
+	struct word word;
+};
 
-	if (!pulseq_line(c, from, to, line))
-		return false;
-	if (**from != '[' && **from != 's')
+static bool next_value(double *v, struct source *s, bool *bad)
+{
+	struct cursor before = s->c;
+	const char *from, *to;
+
+	*bad = false;
+	if (s->f->binary) {
+		if (s->left == 0)
+			return false;
+		s->left--;
+		s->line = s->c.line;
+		*v = pulseq_float(s->f, s->c.p);
+		*bad = !isfinite(*v);
+		s->word = (struct word){ "nan or inf", 10 };
+		s->c.p += 4;
+		s->c.line += 4;
 		return true;
-	*c = before;
-	return false;
+	}
+	if (!pulseq_line(&s->c, &from, &to, &s->line))
+		return false;
+	if (*from == '[' || *from == 's') {
+		s->c = before;
+		return false;
+	}
+	s->word = (struct word){ from, (size_t)(to - from) };
+	*bad = !pulseq_number(v, s->word);
+	return true;
 }
 
 static precess_status wrong_length(const struct file *f, const struct shape *s, uint64_t have)
@@ -39,21 +64,20 @@ static precess_status wrong_length(const struct file *f, const struct shape *s, 
 
 /* How many numbers follow, and whether they can make s->n samples: known before any memory is
  * asked for. */
-static precess_status measure(bool *plain, const struct file *f, const struct cursor *at,
-			      const struct shape *s)
+static precess_status measure(bool *plain, struct source from, const struct shape *s)
 {
-	struct cursor c = *at;
-	const char *from, *to;
+	const struct file *f = from.f;
 	double v, last = 0, before = 0;
 	uint64_t made = 0, stored = 0;
-	uint32_t line, run = 0;
+	uint32_t run = 0;
+	bool bad;
 
-	while (next_value(&c, &from, &to, &line)) {
-		struct word w = { from, (size_t)(to - from) };
-
-		if (!pulseq_number(&v, w))
-			return pulseq_fail(f, line, "'%.*s' in shape %u is not a finite number",
-					   (int)(w.n < 40 ? w.n : 40), w.p, s->id);
+	while (next_value(&v, &from, &bad)) {
+		if (bad)
+			return pulseq_fail(f, from.line,
+					   "'%.*s' in shape %u is not a finite number",
+					   (int)(from.word.n < 40 ? from.word.n : 40), from.word.p,
+					   s->id);
 		stored++;
 		run++;
 		if (run > 2 && last == before) {
@@ -77,16 +101,13 @@ static precess_status measure(bool *plain, const struct file *f, const struct cu
 }
 
 /* `plain`: as many numbers as samples. */
-static void fill(struct shape *s, struct cursor *c, bool plain)
+static void fill(struct shape *s, struct source *from, bool plain)
 {
-	const char *from, *to;
-	uint32_t line, n = 0, run = 0;
-	double last = 0, before = 0;
+	uint32_t n = 0, run = 0;
+	double v, last = 0, before = 0;
+	bool bad;
 
-	while (next_value(c, &from, &to, &line)) {
-		double v = 0;
-
-		pulseq_number(&v, (struct word){ from, (size_t)(to - from) });
+	while (next_value(&v, from, &bad)) {
 		run++;
 		if (!plain && run > 2 && last == before) {
 			for (double k = 0; k < v && n < s->n; k++)
@@ -104,15 +125,17 @@ static void fill(struct shape *s, struct cursor *c, bool plain)
 		integrate(s->sample, s->n);
 }
 
-precess_status pulseq_shape_read(struct file *f, struct cursor *c, struct shape *s)
+precess_status pulseq_shape_read(struct file *f, struct cursor *c, struct shape *s, uint64_t stored)
 {
+	struct source from = { .f = f, .c = *c, .left = stored };
 	precess_status st;
 	bool plain;
 
-	if ((st = measure(&plain, f, c, s)))
+	if ((st = measure(&plain, from, s)))
 		return st;
 	s->sample = arena_alloc(f->arena, s->n * sizeof *s->sample);
-	fill(s, c, plain);
+	fill(s, &from, plain);
+	*c = from.c;
 	for (uint32_t i = 0; i < s->n; i++) {
 		if (!isfinite(s->sample[i]))
 			return pulseq_fail(f, s->line, "shape %u: its numbers add up beyond all "

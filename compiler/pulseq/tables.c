@@ -66,7 +66,7 @@ static bool layout_of(struct layout *out, enum kind kind, int version)
 }
 
 /* ------------------------------------------------------------------ rows */
-static precess_status read_id(uint32_t *id, const struct file *f, struct word w, uint32_t line,
+precess_status pulseq_read_id(uint32_t *id, const struct file *f, struct word w, uint32_t line,
 			      const char *what)
 {
 	int64_t v;
@@ -103,7 +103,7 @@ static precess_status read_row(struct row *r, const struct file *f, const struct
 	return PRECESS_OK;
 }
 
-static bool section_ends(struct cursor *c, const char **from, const char **to, uint32_t *line)
+bool pulseq_section_ends(struct cursor *c, const char **from, const char **to, uint32_t *line)
 {
 	struct cursor before = *c;
 
@@ -128,26 +128,28 @@ static precess_status read_table(struct file *f, struct cursor *c, enum kind kin
 	if (!layout_of(&l, kind, f->version))
 		return pulseq_fail(f, heading, "version 1.%d has no section %s", f->version % 1000,
 				   section);
-	while (!section_ends(c, &from, &to, &line)) {
+	while (!pulseq_section_ends(c, &from, &to, &line)) {
 		int n = pulseq_words(w, COLUMNS + 1, from, to);
-		struct row *r;
+		struct row r = { .line = line };
 
-		t->row = pulseq_grow(r = t->row, t->n, &t->capacity, sizeof *t->row);
-		if (!t->row) {
-			t->row = r;
-			return PRECESS_ENOMEM;
-		}
-		r = &t->row[t->n];
-		*r = (struct row){ .line = line };
-		if ((st = read_id(&r->id, f, w[0], line, section)) ||
-		    (st = read_row(r, f, &l, w, n, section)))
+		if ((st = pulseq_read_id(&r.id, f, w[0], line, section)) ||
+		    (st = read_row(&r, f, &l, w, n, section)) ||
+		    (st = pulseq_append((void **)&t->row, &t->n, &t->capacity, &r, sizeof r)))
 			return st;
-		t->n++;
 	}
 	return PRECESS_OK;
 }
 
 /* ------------------------------------------------------------------ [VERSION], [DEFINITIONS] */
+precess_status pulseq_set_version(struct file *f, int64_t major, int64_t minor, uint32_t line)
+{
+	if (major != 1 || minor < 0 || minor > 5)
+		return pulseq_fail(f, line, "Pulseq %lld.%lld is not known here, only 1.0 to 1.5; "
+				   "write the file as 1.5", (long long)major, (long long)minor);
+	f->version = 1000 + (int)minor;
+	return PRECESS_OK;
+}
+
 static precess_status read_version(struct file *f, struct cursor *c)
 {
 	int64_t major = 1, minor = 0, v;
@@ -155,7 +157,7 @@ static precess_status read_version(struct file *f, struct cursor *c)
 	const char *from, *to;
 	uint32_t line = c->line;
 
-	while (!section_ends(c, &from, &to, &line)) {
+	while (!pulseq_section_ends(c, &from, &to, &line)) {
 		int n = pulseq_words(w, 3, from, to);
 
 		if (n == 2 && pulseq_word_is(w[0], "revision"))
@@ -167,11 +169,7 @@ static precess_status read_version(struct file *f, struct cursor *c)
 		else if (pulseq_word_is(w[0], "minor"))
 			minor = v;
 	}
-	if (major != 1 || minor > 5)
-		return pulseq_fail(f, line, "Pulseq %lld.%lld is not known here, only 1.0 to 1.5; "
-				   "write the file as 1.5", (long long)major, (long long)minor);
-	f->version = 1000 + (int)minor;
-	return PRECESS_OK;
+	return pulseq_set_version(f, major, minor, line);
 }
 
 /* Some writers of 1.2 wrote a text as the codes of its letters: "109 112 114". */
@@ -192,7 +190,7 @@ static char *definition_text(struct file *f, const struct word *w, int n, const 
 	return s;
 }
 
-static precess_status define(struct file *f, const struct word *w, int n, const char *to,
+precess_status pulseq_define(struct file *f, const struct word *w, int n, const char *to,
 			     uint32_t line)
 {
 	const struct {
@@ -236,44 +234,45 @@ static precess_status read_definitions(struct file *f, struct cursor *c)
 	precess_status st;
 	uint32_t line;
 
-	while (!section_ends(c, &from, &to, &line)) {
+	while (!pulseq_section_ends(c, &from, &to, &line)) {
 		int n = pulseq_words(w, MOST, from, to);
 
-		if ((st = define(f, w, n < MOST ? n : MOST, to, line)))
+		if ((st = pulseq_define(f, w, n < MOST ? n : MOST, to, line)))
 			return st;
 	}
 	return PRECESS_OK;
 }
 
 /* ------------------------------------------------------------------ [SHAPES] */
+precess_status pulseq_shape_room(struct file *f, int64_t n, uint32_t line)
+{
+	if (n > PULSEQ_SHAPE_LIMIT || f->n_sample + (size_t)n > PULSEQ_SAMPLES_LIMIT)
+		return pulseq_fail(f, line, "too many samples: %lld (limit %u a shape, %zu in all)",
+				   (long long)n, PULSEQ_SHAPE_LIMIT, PULSEQ_SAMPLES_LIMIT);
+	f->n_sample += (size_t)n;
+	return PRECESS_OK;
+}
+
 static precess_status read_shape(struct file *f, struct cursor *c, struct word id, uint32_t line)
 {
-	struct shape s = { .line = line }, *old = f->shape;
+	struct shape s = { .line = line };
 	struct word w[3];
 	const char *from, *to;
 	precess_status st;
 	int64_t n;
 
-	if ((st = read_id(&s.id, f, id, line, "a shape")))
+	if ((st = pulseq_read_id(&s.id, f, id, line, "a shape")))
 		return st;
-	if (section_ends(c, &from, &to, &line) || pulseq_words(w, 3, from, to) != 2 ||
+	if (pulseq_section_ends(c, &from, &to, &line) || pulseq_words(w, 3, from, to) != 2 ||
 	    !(pulseq_word_is(w[0], "num_samples") || pulseq_word_is(w[0], "num_uncompressed")) ||
 	    !pulseq_integer(&n, w[1], 1, INT64_MAX / 2))
 		return pulseq_fail(f, s.line, "after shape_id comes `num_samples N`, N from 1");
-	if (n > PULSEQ_SHAPE_LIMIT || f->n_sample + (size_t)n > PULSEQ_SAMPLES_LIMIT)
-		return pulseq_fail(f, line, "too many samples: %lld (limit %u a shape, %zu in all)",
-				   (long long)n, PULSEQ_SHAPE_LIMIT, PULSEQ_SAMPLES_LIMIT);
-	s.n = (uint32_t)n;
-	if ((st = pulseq_shape_read(f, c, &s)))
+	if ((st = pulseq_shape_room(f, n, line)))
 		return st;
-	f->n_sample += s.n;
-	f->shape = pulseq_grow(f->shape, f->n_shape, &f->cap_shape, sizeof *f->shape);
-	if (!f->shape) {
-		f->shape = old;
-		return PRECESS_ENOMEM;
-	}
-	f->shape[f->n_shape++] = s;
-	return PRECESS_OK;
+	s.n = (uint32_t)n;
+	if ((st = pulseq_shape_read(f, c, &s, 0)))
+		return st;
+	return PULSEQ_APPEND(f, shape, &s);
 }
 
 static precess_status read_shapes(struct file *f, struct cursor *c)
@@ -283,7 +282,7 @@ static precess_status read_shapes(struct file *f, struct cursor *c)
 	precess_status st;
 	uint32_t line;
 
-	while (!section_ends(c, &from, &to, &line)) {
+	while (!pulseq_section_ends(c, &from, &to, &line)) {
 		int n = pulseq_words(w, 3, from, to);
 
 		if (n != 2 || !(pulseq_word_is(w[0], "shape_id") ||
@@ -296,136 +295,13 @@ static precess_status read_shapes(struct file *f, struct cursor *c)
 	return PRECESS_OK;
 }
 
-/* ------------------------------------------------------------------ [EXTENSIONS] */
-static enum extension extension_of(struct word w)
-{
-	static const char *const name[] = {
-		NULL,
-#define EXTENSION(name, honoured, doc) #name,
-#include "compiler/pulseq/extensions.def"
-#undef EXTENSION
-	};
-	for (int i = 1; i < EXTENSIONS; i++) {
-		if (pulseq_word_is(w, name[i]))
-			return (enum extension)i;
-	}
-	return EXTENSION_none;
-}
-
-static int label_of(struct word w)
-{
-	static const char *const name[] = {
-#define LABEL(name, pulseq, doc) pulseq,
-#include "runtime/program/labels.def"
-#undef LABEL
-	};
-
-	for (int i = 0; i < IR_LABELS; i++) {
-		if (pulseq_word_is(w, name[i]))
-			return i;
-	}
-	return -1;
-}
-
-static precess_status read_label(struct file *f, const struct word *w, int n, bool increment,
-				 uint32_t line)
-{
-	struct label_row r = { .line = line, .increment = increment }, *old = f->label;
-	precess_status st;
-	int64_t v;
-
-	if (n != 3 || !pulseq_integer(&v, w[1], INT32_MIN, INT32_MAX))
-		return pulseq_fail(f, line, "a label has a number, a whole value and a name");
-	if ((st = read_id(&r.id, f, w[0], line, "a label")))
-		return st;
-	if (r.id > INT32_MAX)
-		return pulseq_fail(f, line, "label number %u is too large", r.id);
-	r.id = 2 * r.id + increment; /* the two extensions count apart */
-	r.value = (int32_t)v;
-	r.label = label_of(w[2]);
-	if (r.label >= 0)
-		f->uses_label[r.label] = true;
-	else if (!f->told[0]) {
-		f->told[0] = true;
-		pulseq_warn(f, line, "label %.*s is not kept (and maybe others)", (int)w[2].n,
-			    w[2].p);
-	}
-	f->label = pulseq_grow(f->label, f->n_label, &f->cap_label, sizeof *f->label);
-	if (!f->label) {
-		f->label = old;
-		return PRECESS_ENOMEM;
-	}
-	f->label[f->n_label++] = r;
-	return PRECESS_OK;
-}
-
-static precess_status read_link(struct file *f, const struct word *w, int n, uint32_t line)
-{
-	int64_t type, ref, next;
-	struct link r = { .line = line }, *old = f->link;
-	precess_status st;
-
-	if (n != 4 || !pulseq_integer(&type, w[1], 0, 63) ||
-	    !pulseq_integer(&ref, w[2], 0, UINT32_MAX - 1) ||
-	    !pulseq_integer(&next, w[3], 0, UINT32_MAX - 1))
-		return pulseq_fail(f, line, "a row of [EXTENSIONS] has a number, a type (at most "
-				   "63), what it refers to and the next one's number");
-	if ((st = read_id(&r.id, f, w[0], line, "[EXTENSIONS]")))
-		return st;
-	r.type = (uint32_t)type;
-	r.ref = (uint32_t)ref;
-	r.next = (uint32_t)next;
-	f->link = pulseq_grow(f->link, f->n_link, &f->cap_link, sizeof *f->link);
-	if (!f->link) {
-		f->link = old;
-		return PRECESS_ENOMEM;
-	}
-	f->link[f->n_link++] = r;
-	return PRECESS_OK;
-}
-
-static precess_status read_extensions(struct file *f, struct cursor *c)
-{
-	enum extension now = EXTENSION_none;
-	bool specified = false;
-	struct word w[8];
-	const char *from, *to;
-	precess_status st;
-	uint32_t line;
-	int64_t type;
-
-	while (!section_ends(c, &from, &to, &line)) {
-		int n = pulseq_words(w, 8, from, to);
-
-		if (pulseq_word_is(w[0], "extension")) {
-			if (n != 3 || !pulseq_integer(&type, w[2], 0, 63))
-				return pulseq_fail(f, line, "expected `extension NAME NUMBER`, the "
-							    "number at most 63");
-			now = extension_of(w[1]);
-			f->type[type] = now;
-			f->type_name[type] = arena_copy(f->arena, w[1].p, w[1].n);
-			specified = true;
-			continue;
-		}
-		if (!specified)
-			st = read_link(f, w, n, line);
-		else if (now == EXTENSION_LABELSET || now == EXTENSION_LABELINC)
-			st = read_label(f, w, n, now == EXTENSION_LABELINC, line);
-		else
-			st = PRECESS_OK;
-		if (st)
-			return st;
-	}
-	return PRECESS_OK;
-}
-
 /* ------------------------------------------------------------------ all */
 static precess_status skip(struct cursor *c)
 {
 	const char *from, *to;
 	uint32_t line;
 
-	while (!section_ends(c, &from, &to, &line))
+	while (!pulseq_section_ends(c, &from, &to, &line))
 		;
 	return PRECESS_OK;
 }
@@ -450,7 +326,7 @@ static precess_status read_section(struct file *f, struct cursor *c, struct word
 	if (pulseq_word_is(name, "[SHAPES]"))
 		return read_shapes(f, c);
 	if (pulseq_word_is(name, "[EXTENSIONS]"))
-		return read_extensions(f, c);
+		return pulseq_extensions(f, c);
 	if (pulseq_word_is(name, "[BLOCKS]")) {
 		if (f->blocks.p)
 			return pulseq_fail(f, line, "a second [BLOCKS]; the first is in line %u",
@@ -490,7 +366,7 @@ static precess_status sort(const struct file *f, void *array, size_t n, size_t s
 	return PRECESS_OK;
 }
 
-static precess_status sort_all(struct file *f)
+precess_status pulseq_sort(struct file *f)
 {
 	static const char *const name[] = { "RF event", "gradient", "trapezoid", "readout", "delay" };
 	precess_status st;
@@ -500,6 +376,9 @@ static precess_status sort_all(struct file *f)
 	TRY(sort(f, f->shape, f->n_shape, sizeof *f->shape, "shape"));
 	TRY(sort(f, f->label, f->n_label, sizeof *f->label, "label"));
 	TRY(sort(f, f->link, f->n_link, sizeof *f->link, "extension entry"));
+	TRY(sort(f, f->delay, f->n_delay, sizeof *f->delay, "soft delay"));
+	TRY(sort(f, f->rotation, f->n_rotation, sizeof *f->rotation, "rotation"));
+	TRY(sort(f, f->shim, f->n_shim, sizeof *f->shim, "RF shim"));
 out:
 	return st;
 }
@@ -522,9 +401,10 @@ precess_status pulseq_tables(struct file *f, const char *bytes, size_t n)
 		if ((st = read_section(f, &c, w, line)))
 			return st;
 	}
+	pulseq_check_signature(f, bytes, n);
 	if (!f->blocks.p)
 		return pulseq_fail(f, c.line, "the file ends without [BLOCKS]; is it whole?");
-	return sort_all(f);
+	return pulseq_sort(f);
 }
 
 void pulseq_tables_free(struct file *f)
@@ -534,27 +414,51 @@ void pulseq_tables_free(struct file *f)
 	free(f->shape);
 	free(f->link);
 	free(f->label);
+	free(f->delay);
+	free(f->rotation);
+	free(f->shim);
+	text_free(&f->unkept);
 	arena_free(f->arena);
+}
+
+static const void *find(const void *array, size_t n, size_t size, uint32_t id)
+{
+	return n ? bsearch(&id, array, n, size, by_id) : NULL;
 }
 
 const struct row *pulseq_find(const struct table *t, uint32_t id)
 {
-	return t->n ? bsearch(&id, t->row, t->n, sizeof *t->row, by_id) : NULL;
+	return find(t->row, t->n, sizeof *t->row, id);
+}
+
+#define FIND(name) find(f->name, f->n_##name, sizeof *f->name, id)
+const struct shape *pulseq_shape(const struct file *f, uint32_t id)
+{
+	return FIND(shape);
 }
 
 const struct link *pulseq_link(const struct file *f, uint32_t id)
 {
-	return f->n_link ? bsearch(&id, f->link, f->n_link, sizeof *f->link, by_id) : NULL;
+	return FIND(link);
 }
 
 const struct label_row *pulseq_label(const struct file *f, uint32_t id, bool increment)
 {
-	uint32_t key = 2 * id + increment;
-
-	return f->n_label ? bsearch(&key, f->label, f->n_label, sizeof *f->label, by_id) : NULL;
+	id = 2 * id + increment;
+	return FIND(label);
 }
 
-const struct shape *pulseq_shape(const struct file *f, uint32_t id)
+const struct delay_row *pulseq_delay(const struct file *f, uint32_t id)
 {
-	return f->n_shape ? bsearch(&id, f->shape, f->n_shape, sizeof *f->shape, by_id) : NULL;
+	return FIND(delay);
+}
+
+const struct rotation_row *pulseq_rotation(const struct file *f, uint32_t id)
+{
+	return FIND(rotation);
+}
+
+const struct shim_row *pulseq_shim(const struct file *f, uint32_t id)
+{
+	return FIND(shim);
 }

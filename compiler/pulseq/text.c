@@ -14,7 +14,8 @@ precess_status pulseq_fail(const struct file *f, uint32_t line, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	return precess_fail(PRECESS_EINVAL, "%s:%u: %s", f->path, (unsigned)line, what);
+	return precess_fail(PRECESS_EINVAL, "%s:%s%u: %s", f->path, f->binary ? "byte " : "",
+			    (unsigned)line, what);
 }
 
 void pulseq_warn(struct file *f, uint32_t line, const char *fmt, ...)
@@ -27,7 +28,8 @@ void pulseq_warn(struct file *f, uint32_t line, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	text_printf(f->warnings, "%s:%u: %s\n", f->path, (unsigned)line, what);
+	text_printf(f->warnings, "%s:%s%u: %s\n", f->path, f->binary ? "byte " : "",
+		    (unsigned)line, what);
 }
 
 void *pulseq_grow(void *array, size_t n, size_t *capacity, size_t size)
@@ -43,6 +45,18 @@ void *pulseq_grow(void *array, size_t n, size_t *capacity, size_t size)
 	}
 	*capacity = wide;
 	return array;
+}
+
+precess_status pulseq_append(void **array, size_t *n, size_t *capacity, const void *item,
+			     size_t size)
+{
+	void *wide = pulseq_grow(*array, *n, capacity, size);
+
+	if (!wide)
+		return PRECESS_ENOMEM;
+	*array = wide;
+	memcpy((char *)wide + (*n)++ * size, item, size);
+	return PRECESS_OK;
 }
 
 /* ------------------------------------------------------------------ lines and words */

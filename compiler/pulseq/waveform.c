@@ -24,7 +24,7 @@ precess_status pulseq_time(int64_t *out, const struct file *f, uint32_t line, do
 	return PRECESS_OK;
 }
 
-static precess_status need_shape(const struct shape **out, const struct file *f,
+precess_status pulseq_need_shape(const struct shape **out, const struct file *f,
 				 const struct row *r, enum column column)
 {
 	double id = r->v[column];
@@ -163,7 +163,7 @@ static precess_status timed_rf(struct piece *out, struct builder *b, const struc
 	double raster = f->rf_raster * 1e12, begin, end, gap, *v;
 	uint32_t n, at = 0;
 
-	TRY(need_shape(&t, f, r, COLUMN_time));
+	TRY(pulseq_need_shape(&t, f, r, COLUMN_time));
 	TRY(same_length(f, r, mag, t));
 	TRY(check_times(f, r, t));
 	gap = t->sample[1] - t->sample[0];
@@ -219,9 +219,9 @@ precess_status pulseq_rf(struct piece *out, struct builder *b, const struct row 
 	double *v;
 
 	*out = (struct piece){ .shape = IR_NO_SHAPE };
-	TRY(need_shape(&mag, f, r, COLUMN_magnitude));
+	TRY(pulseq_need_shape(&mag, f, r, COLUMN_magnitude));
 	if (r->v[COLUMN_phase_shape] != 0) {
-		TRY(need_shape(&phase, f, r, COLUMN_phase_shape));
+		TRY(pulseq_need_shape(&phase, f, r, COLUMN_phase_shape));
 		TRY(same_length(f, r, mag, phase));
 	}
 	if (f->version >= 1005)
@@ -253,10 +253,24 @@ out:
 }
 
 /* ------------------------------------------------------------------ gradients */
+/* Ramp, plateau and ramp of one height are a trapezoid. */
+static bool join(struct piece *last, const struct piece *p)
+{
+	if (last->shape != IR_NO_SHAPE || p->shape != IR_NO_SHAPE || last->fall || p->rise ||
+	    last->amplitude != p->amplitude || last->start + last->duration != p->start)
+		return false;
+	last->flat += p->flat;
+	last->fall = p->fall;
+	last->duration += p->duration;
+	return true;
+}
+
 static precess_status add_piece(struct builder *b, struct waveform *w, const struct piece *p)
 {
 	struct piece *old = b->piece;
 
+	if (w->n && join(&b->piece[b->n_piece - 1], p))
+		return PRECESS_OK;
 	b->piece = pulseq_grow(b->piece, b->n_piece, &b->cap_piece, sizeof *b->piece);
 	if (!b->piece) {
 		b->piece = old;
@@ -267,14 +281,13 @@ static precess_status add_piece(struct builder *b, struct waveform *w, const str
 	return PRECESS_OK;
 }
 
-/* From value u to v (shares of `amplitude`): a ramp, a plateau, or a shape of one sample. */
-static precess_status add_line(struct builder *b, struct waveform *w, int64_t t0, int64_t t1,
-			       double u, double v, double amplitude)
+bool pulseq_line_piece(struct piece *out, struct ir *ir, int64_t t0, int64_t t1, double u, double v,
+		       double amplitude)
 {
 	struct piece p = { .start = t0, .duration = t1 - t0, .shape = IR_NO_SHAPE };
 
 	if (t1 <= t0 || (u == 0 && v == 0))
-		return PRECESS_OK;
+		return false;
 	if (u == v) {
 		p.flat = t1 - t0;
 		p.amplitude = amplitude * u;
@@ -290,8 +303,19 @@ static precess_status add_line(struct builder *b, struct waveform *w, int64_t t0
 				      .last = v };
 
 		p.amplitude = amplitude;
-		p.shape = ir_add_shape(b->ir, &s);
+		p.shape = ir_add_shape(ir, &s);
 	}
+	*out = p;
+	return true;
+}
+
+static precess_status add_line(struct builder *b, struct waveform *w, int64_t t0, int64_t t1,
+			       double u, double v, double amplitude)
+{
+	struct piece p;
+
+	if (!pulseq_line_piece(&p, b->ir, t0, t1, u, v, amplitude))
+		return PRECESS_OK;
 	return add_piece(b, w, &p);
 }
 
@@ -323,6 +347,19 @@ out:
 	return st;
 }
 
+/* Centres of equal cells, and both edges: half a cell, cells, half a cell. Fewer are a
+ * trapezoid. */
+static bool is_cells(const struct shape *t)
+{
+	double half = t->sample[1] - t->sample[0];
+
+	for (uint32_t i = 2; i + 1 < t->n; i++) {
+		if (fabs(t->sample[i] - t->sample[i - 1] - 2 * half) > 1e-6)
+			return false;
+	}
+	return t->n > 4 && fabs(t->sample[t->n - 1] - t->sample[t->n - 2] - half) < 1e-6;
+}
+
 /* Times of its own: `t` in rasters. */
 static precess_status timed_gradient(struct waveform *w, struct builder *b, const struct row *r,
 				     const struct shape *s, double amplitude)
@@ -334,11 +371,16 @@ static precess_status timed_gradient(struct waveform *w, struct builder *b, cons
 	bool even = true;
 	int64_t t0 = 0, t1;
 
-	TRY(need_shape(&t, f, r, COLUMN_time));
+	TRY(pulseq_need_shape(&t, f, r, COLUMN_time));
 	TRY(same_length(f, r, s, t));
 	TRY(check_times(f, r, t));
 	TRY(pulseq_time(&w->end, f, r->line, t->sample[t->n - 1], raster));
 	TRY(pulseq_time(&t0, f, r->line, t->sample[0], raster));
+	if (is_cells(t)) {
+		st = add_shape(b, w, t0, w->end, s->sample[0], s->sample + 1, s->n - 2,
+			       s->sample[s->n - 1], amplitude);
+		goto out;
+	}
 	gap = t->sample[1] - t->sample[0];
 	for (uint32_t i = 1; i < t->n && even; i++)
 		even = fabs(t->sample[i] - t->sample[i - 1] - gap) < 1e-6;
@@ -418,7 +460,7 @@ precess_status pulseq_gradient(struct waveform *out, struct builder *b, const st
 	precess_status st;
 
 	*out = (struct waveform){ .first = b->n_piece, .made = true, .from = first };
-	TRY(need_shape(&s, f, r, COLUMN_shape));
+	TRY(pulseq_need_shape(&s, f, r, COLUMN_shape));
 	edge[0] = full == 0 ? 0 : first / full;
 	edge[1] = 0;
 	if (f->version >= 1005) {

@@ -112,6 +112,11 @@ double rng_normal(struct rng *r);                        /* mean 0, deviation 1 
 /* --- hash: SHA-256, as 64 hexadecimal digits and a NUL --- */
 void hash_hex(char out[65], const void *bytes, size_t n);
 
+/* --- plugin.c --- */
+/* The symbol `entry` of a library beside the program, or in the folder PRECESS_BACKEND_PATH. Never
+ * unloaded. PRECESS_EDEVICE: it is absent or does not load. */
+precess_status plugin_open(void **symbol, const char *file, const char *entry);
+
 /* --- clock and progress --- */
 double clock_seconds(void); /* monotonic wall clock */
 /* Progress of long work: a bar on a terminal, one line every 10 % in a log, nothing when quiet.

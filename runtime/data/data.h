@@ -36,6 +36,9 @@ struct data_recipe {
 	int reuse;        /* consecutive samples that share an anatomy, each with its own turn,
 			     * flip, fields and parameters; 0: 4 */
 	double smooth;    /* FWHM in m of a blur of the object; 0: sharp */
+	double spread;    /* T2 is multiplied by exp(a smooth field), which ends at two numbers drawn
+			   * from +-spread, so that anatomy does not tell it; 0: not */
+	bool no_image;    /* leave the images zero: someone else makes them */
 	double tolerance; /* of the simulation; 0: 1e-4 */
 };
 
@@ -144,6 +147,29 @@ void data_extras_free(struct data_extras *x);
 /* The planes, borrowed until the next call; NULL when the network asks for none. */
 precess_status data_extras_fill(const float *const **planes, struct data_extras *x,
 				const struct program *p, const struct data_sample *s);
+
+/* ------------------------------------------------------------------ from images back to a map */
+/* What a network of the kind unet sees of a sample's images, and what it should say of them, by the
+ * lines of its template (net.h). Its pixels: `pad` each way for one of the image. */
+struct data_view;
+precess_status data_view_create(struct data_view **out, const struct program *p,
+				const struct net_template *t, int nx, int ny, int n_set);
+void data_view_free(struct data_view *v);
+const struct net_template *data_view_template(const struct data_view *v);
+int data_view_channels(const struct data_view *v, const char *const **names);
+/* Takes images [n_set][ny][nx] re, im (any scale) and parameters, SI. With `r`, noise of deviation
+ * `noise` in each part, the largest pixel being 1; noise < 0: of a random deviation, under a random
+ * smooth phase and gain, as for training. */
+void data_view_set(struct data_view *v, const float *image, const double *param, double noise,
+		   struct rng *r);
+/* All channels of the window of size[0] x size[1] pixels from at[0], at[1] on: [channel][y][x]. */
+void data_view_fill(float *out, struct data_view *v, const int at[2], const int size[2]);
+/* The sample's map there, SI, [y][x]; 0 where there is no M0. */
+precess_status data_view_truth(float *out, const struct data_view *v, const struct data_sample *s,
+			       const int at[2], const int size[2]);
+/* Values of the map as the network says them, and back. */
+void data_view_encode(float *map, const struct data_view *v, size_t n);
+void data_view_decode(float *map, const struct data_view *v, size_t n);
 
 #ifdef __cplusplus
 }

@@ -25,6 +25,7 @@ struct data_maker {
 	struct maps *anatomy; /* of `group`, unturned */
 	uint64_t group;
 	float *coarse; /* a field at the resolution of the image */
+	float *factor; /* of T2, at the spins; NULL: none */
 	double *param;
 };
 
@@ -69,6 +70,16 @@ precess_status data_maker_create(struct data_maker **out, const struct data_sour
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;
 	}
+	if (s->recipe.spread > 0 && h->map[PROGRAM_MAP_T2]) {
+		size_t fine = (size_t)s->recipe.fine;
+
+		m->factor = memory_aligned((size_t)h->nx * fine * (size_t)h->ny * fine *
+					   sizeof *m->factor);
+		if (!m->factor) {
+			st = precess_fail(PRECESS_ENOMEM, "out of memory");
+			goto out;
+		}
+	}
 	TRY(draw_create(&m->draw, s->program, NULL, false));
 	TRY(sim_prepare(&m->simulator, s->program));
 	TRY(maps_create(&m->spins, h->nx * s->recipe.fine, h->ny * s->recipe.fine, s->fov));
@@ -92,6 +103,7 @@ void data_maker_free(struct data_maker *m)
 	draw_free(m->draw);
 	sim_prepared_free(m->simulator);
 	free(m->coarse);
+	free(m->factor);
 	free(m->param);
 	free(m);
 }
@@ -321,6 +333,25 @@ static precess_status draw_fields(struct data_maker *m, struct rng *r)
 	return PRECESS_OK;
 }
 
+static precess_status spread_t2(struct data_maker *m, struct rng *r)
+{
+	const struct data_shape *h = &m->source->shape;
+	const struct program_map *map = &m->source->program->map[PROGRAM_MAP_T2];
+	double spread = m->source->recipe.spread, a = rng_uniform(r, -spread, spread),
+	       b = rng_uniform(r, -spread, spread);
+	float *t2 = m->spins->map[PROGRAM_MAP_T2];
+	size_t n = (size_t)m->spins->nx * (size_t)m->spins->ny;
+
+	field_b1(m->coarse, h->nx, h->ny, fmin(a, b), fmax(a, b), draw_u64(r));
+	for (int i = 0; i < h->nx * h->ny; i++)
+		m->coarse[i] = expf(m->coarse[i]);
+	precess_status st =
+		interpolate(m->factor, m->coarse, h->nx, h->ny, m->source->recipe.fine);
+	for (size_t i = 0; i < n && !st; i++)
+		t2[i] = fminf(t2[i] * m->factor[i], (float)map->hi);
+	return st;
+}
+
 /* ------------------------------------------------------------------ down to the image */
 /* Means over fine / sub spins each way; relaxation times weigh as much as they give signal. */
 static void bring_down(float *out, const struct maps *m, int k, int nx, int ny, int n)
@@ -444,7 +475,9 @@ precess_status data_make(struct data_sample *s, struct data_maker *m, uint64_t i
 	TRY(draw_anatomy(m, index / (uint64_t)m->source->recipe.reuse));
 	TRY(place_anatomy(m, &r));
 	TRY(draw_fields(m, &r));
-	TRY(data_make_from(s, m, m->spins, m->param, true));
+	if (m->factor)
+		TRY(spread_t2(m, &r));
+	TRY(data_make_from(s, m, m->spins, m->param, !m->source->recipe.no_image));
 out:
 	return st ? precess_wrap(st, "sample %" PRIu64, index) : st;
 }

@@ -143,6 +143,8 @@ static precess_status write_recipe(struct data_source *s)
 		    s->n_object, r->seed, r->total);
 	text_printf(&t, "fine %d\nsub %d\nreuse %d\nsmooth %s\ntolerance %s\n", r->fine, r->sub,
 		    r->reuse, text_double(b[0], r->smooth), text_double(b[1], r->tolerance));
+	if (r->spread > 0)
+		text_printf(&t, "spread %s\n", text_double(b[0], r->spread));
 	for (uint32_t i = 0; i < p->n_param; i++)
 		text_printf(&t, "param %s %s %s\n", p->param[i].name,
 			    text_double(b[0], p->param[i].lo), text_double(b[1], p->param[i].hi));
@@ -167,9 +169,9 @@ static precess_status check_recipe(struct data_recipe *r)
 		return precess_fail(PRECESS_EINVAL,
 				    "%d sub-pixels do not divide %d spins per pixel", r->sub,
 				    r->fine);
-	if (r->reuse < 1 || !(r->smooth >= 0))
-		return precess_fail(PRECESS_EINVAL, "bad recipe: reuse %d, smooth %g", r->reuse,
-				    r->smooth);
+	if (r->reuse < 1 || !(r->smooth >= 0) || !(r->spread >= 0))
+		return precess_fail(PRECESS_EINVAL, "bad recipe: reuse %d, smooth %g, spread %g",
+				    r->reuse, r->smooth, r->spread);
 	return PRECESS_OK;
 }
 

@@ -100,6 +100,51 @@ static precess_status read_hdf5(double **samples, size_t *n, bool *is_complex, c
 	return st;
 }
 
+static bool write_set(hid_t file, const struct io_samples *s)
+{
+	hid_t type = s->is_complex ? H5Tcreate(H5T_COMPOUND, 2 * sizeof(double))
+				   : H5Tcopy(H5T_NATIVE_DOUBLE);
+	hsize_t n = s->n;
+	hid_t space = H5Screate_simple(1, &n, NULL), set = -1;
+	bool good = type >= 0 && space >= 0;
+
+	if (good && s->is_complex)
+		good = H5Tinsert(type, "r", 0, H5T_NATIVE_DOUBLE) >= 0 &&
+		       H5Tinsert(type, "i", sizeof(double), H5T_NATIVE_DOUBLE) >= 0;
+	if (good)
+		set = H5Dcreate2(file, s->name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	good = set >= 0 && H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, s->v) >= 0;
+	if (set >= 0)
+		good = H5Dclose(set) >= 0 && good;
+	if (space >= 0)
+		H5Sclose(space);
+	if (type >= 0)
+		H5Tclose(type);
+	return good;
+}
+
+precess_status io_write_samples(const char *path, const struct io_samples *set, size_t n)
+{
+	struct file_output *out;
+	precess_status st;
+	bool good;
+	hid_t file;
+
+	if ((st = file_output_create(&out, path)))
+		return st;
+	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+	file = H5Fcreate(out->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+	good = file >= 0;
+	for (size_t i = 0; good && i < n; i++)
+		good = write_set(file, &set[i]);
+	if (file >= 0)
+		good = H5Fclose(file) >= 0 && good;
+	if (good)
+		return file_output_commit(out);
+	file_output_discard(out);
+	return precess_fail(PRECESS_EIO, "%s cannot be written; is the disk full?", path);
+}
+
 /* ------------------------------------------------------------------ text */
 struct table {
 	double *v;

@@ -127,6 +127,11 @@ static precess_status pass(struct nn *nn, const struct nn_bench_row *row, const 
 	precess_status st;
 	double loss;
 
+	if (row->training && nn_is_remote(nn)) {
+		const struct network_adam still = { .b1 = 1, .b2 = 1, .epsilon = 1 };
+
+		return nn_remote_step(&loss, nn, label, NULL, &still);
+	}
 	if (row->training)
 		nn_parameters(nn); /* a training step packs the weights anew */
 	st = nn_forward(nn);
@@ -139,7 +144,8 @@ precess_status nn_bench(struct nn_bench_row *row, const struct nn_bench_peak *pe
 	struct nn_options o = { .batch = row->batch,
 				.precision = row->precision,
 				.threads = threads,
-				.training = row->training };
+				.training = row->training,
+				.device = row->device };
 	struct net *net = NULL;
 	struct nn *nn = NULL;
 	float *label = memory_aligned(2 * 128 * 128 * (size_t)row->batch * sizeof *label);

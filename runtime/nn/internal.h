@@ -76,7 +76,22 @@ struct nn {
 	float **input, **dinput;     /* plain copies per input */
 	float *output;               /* plain copy */
 	struct onednn *library;
+	/* on a device; the layers' memory is there, too */
+	const struct network_device *device;
+	struct network *remote;
+	bool remote_newer;           /* its weights have changed since `weight` was fetched */
+	float *ones;
+	char device_name[160];
 };
+
+/* --- device.c --- */
+/* Leaves nn->remote NULL where "auto" finds nothing. */
+precess_status nn_device_create(struct nn *nn);
+void nn_device_free(struct nn *nn);
+void nn_device_fetch(struct nn *nn);
+precess_status nn_device_forward(struct nn *nn);
+precess_status nn_device_backward(double *loss, struct nn *nn, const float *label,
+				  const float *weight);
 
 /* --- plan.c --- */
 precess_status nn_plan_layouts(struct nn *nn);

@@ -131,6 +131,13 @@ precess_status nn_create(struct nn **out, const struct net *net, const struct nn
 		goto out;
 	}
 	TRY(allocate(nn));
+	if (o->device && strcmp(o->device, "cpu"))
+		TRY(nn_device_create(nn));
+	if (nn->remote) {
+		*out = nn;
+		nn = NULL;
+		goto out;
+	}
 	TRY(onednn_create(&nn->library));
 	TRY(connect(nn));
 	TRY(create_layers(nn));
@@ -151,6 +158,7 @@ void nn_free(struct nn *nn)
 		if (nn->layer[i].ops && nn->layer[i].ops->free)
 			nn->layer[i].ops->free(&nn->layer[i]);
 	}
+	nn_device_free(nn);
 	onednn_free(nn->library);
 	free(nn->workspace);
 	free(nn->dweight);
@@ -181,6 +189,7 @@ size_t nn_workspace(const struct nn *nn)
 
 float *nn_parameters(struct nn *nn)
 {
+	nn_device_fetch(nn);
 	nn->stale = true;
 	return nn->weight;
 }
@@ -242,6 +251,8 @@ precess_status nn_forward(struct nn *nn)
 	precess_status st = PRECESS_OK;
 	double begun;
 
+	if (nn->remote)
+		return nn_device_forward(nn);
 	omp_set_num_threads(nn->o.threads);
 	if (nn->stale)
 		TRY(load(nn));
@@ -294,6 +305,8 @@ precess_status nn_loss_backward(double *loss, struct nn *nn, const float *label,
 
 	if (!nn->o.training)
 		return precess_fail(PRECESS_EINVAL, "this network was planned without gradients");
+	if (nn->remote)
+		return nn_device_backward(loss, nn, label, weight);
 	omp_set_num_threads(nn->o.threads);
 	*loss = nn_loss_gradient(nn, label, weight, &nn->tensor[nn->net->output]);
 	st = backward(nn);
@@ -310,7 +323,7 @@ void nn_profile(struct text *out, const struct nn *nn)
 {
 	text_printf(out, "%-12s %-10s %5s %-26s %9s %9s %8s\n", "layer", "kind", "block",
 		    "implementation", "forward", "backward", "GFLOP/s");
-	for (uint32_t i = 0; i < nn->net->n_layer; i++) {
+	for (uint32_t i = 0; i < nn->net->n_layer && !nn->remote; i++) {
 		const struct nn_layer *l = &nn->layer[i];
 		double flops = net_layer_flops(nn->net, i) * nn->n;
 

@@ -8,19 +8,22 @@
 #ifndef RUNTIME_NN_NN_H
 #define RUNTIME_NN_NN_H
 
+#include "runtime/cudnn/cudnn.h"
 #include "runtime/program/net.h"
 
 struct nn;
 
 /* NN_BF16: activations and their gradients between convolutions have 8 bits of mantissa, half the
- * memory traffic; weights, weight gradients, sums and everything outside the U-Net stay float. */
-enum nn_precision { NN_F32, NN_BF16 };
+ * memory traffic; weights, weight gradients, sums and everything outside the U-Net stay float.
+ * NN_TF32: a GPU's fast float; the same as NN_F32 on the processor. */
+enum nn_precision { NN_F32, NN_BF16, NN_TF32 };
 struct nn_options {
 	int batch;
 	enum nn_precision precision;
 	int threads;          /* 0: as many as OpenMP offers */
 	bool training;        /* plan gradients, too */
 	bool input_gradients; /* also those of the inputs */
+	const char *device;   /* "cpu" (also NULL), "cuda", "cuda:N"; "auto": cuda where there is one */
 };
 
 precess_status nn_create(struct nn **out, const struct net *net, const struct nn_options *o);
@@ -50,6 +53,19 @@ precess_status nn_loss_backward(double *loss, struct nn *nn, const float *label,
 /* The same without gradients. */
 double nn_loss(const struct nn *nn, const float *label, const float *weight);
 
+/* --- on a device --- */
+/* "cpu", or "cuda:0 (name)". */
+const char *nn_device_name(const struct nn *nn);
+bool nn_is_remote(const struct nn *nn);
+/* Forward, loss, gradients and a step of Adam whose moments are on the device, too: weights change
+ * there, and come back with nn_parameters. */
+precess_status nn_remote_step(double *loss, struct nn *nn, const float *label, const float *weight,
+			      const struct network_adam *adam);
+precess_status nn_remote_set_moments(struct nn *nn, const float *m, const float *v);
+precess_status nn_remote_get_moments(float *m, float *v, struct nn *nn);
+/* Takes this table instead of looking for the library; for tests. NULL: look again. */
+void nn_device_register(const struct network_device *d);
+
 /* Where the time goes: a line per layer with its implementation, milliseconds of the last forward
  * and backward pass, GFLOP/s. */
 void nn_profile(struct text *out, const struct nn *nn);
@@ -71,6 +87,7 @@ struct nn_bench_row {
 	int width, batch;
 	enum nn_precision precision;
 	bool training;       /* a forward and backward pass; else forward only, planned for that */
+	const char *device;  /* as in nn_options */
 	double ms_per_image, gflops, peak_share; /* effective: FLOPs of the direct algorithm */
 };
 struct nn_bench_peak {

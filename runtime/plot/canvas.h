@@ -42,6 +42,11 @@ double canvas_text_width(struct canvas *v, double size, bool bold, const char *t
 /* A straight line, sharp when it lies along an axis. */
 void canvas_line(struct canvas *v, double x0, double y0, double x1, double y1, double width);
 
+/* `value` [ny][nx] in greys from lo (black) to hi (white), the lowest y at the bottom, into the
+ * rectangle x, y, width, height. What is not a number is black. */
+precess_status canvas_pixels(struct canvas *v, const double box[4], const float *value, int nx,
+			     int ny, double lo, double hi);
+
 /* Round tick positions: at most `most` of them in [lo, hi] (lo < hi). */
 struct ticks {
 	double first, step;

@@ -32,54 +32,24 @@ static double largest(const float *v, size_t n)
 	return most;
 }
 
-/* Grey 0..255 of a value; not a number is black. */
-static unsigned grey(const float *v, size_t i, double most, bool logarithm)
-{
-	double m = most > 0 ? magnitude(v, i) / most : 0;
-
-	if (logarithm)
-		m = 1 + log10(fmax(m, 1e-30)) / decades;
-	return m > 0 ? (unsigned)(255 * fmin(m, 1) + 0.5) : 0;
-}
-
-/* Pixels are repeated until the picture is about 800 wide: viewers smooth what they enlarge. */
+/* What is drawn of every sample: its magnitude, or the decimal logarithm of that over the largest. */
 static precess_status draw_pixels(const struct panel *p, const float *v, double most,
 				  bool logarithm)
 {
-	int zoom = 1 + 800 / (p->nx > p->ny ? p->nx : p->ny), x, y;
-	cairo_surface_t *s;
-	unsigned char *data;
-	uint32_t *row;
-	unsigned g;
-	int stride;
+	size_t n = (size_t)p->nx * (size_t)p->ny;
+	float *shown = malloc(n * sizeof *shown);
+	precess_status st;
 
-	s = cairo_image_surface_create(CAIRO_FORMAT_RGB24, p->nx * zoom, p->ny * zoom);
-	data = cairo_image_surface_get_data(s);
-	if (cairo_surface_status(s) != CAIRO_STATUS_SUCCESS || !data) {
-		cairo_surface_destroy(s);
+	if (!shown)
 		return precess_fail(PRECESS_ENOMEM, "out of memory for a picture of %d x %d", p->nx,
 				    p->ny);
-	}
-	stride = cairo_image_surface_get_stride(s);
-	for (y = 0; y < p->ny * zoom; y++) {
-		row = (uint32_t *)(void *)(data + (size_t)y * (size_t)stride);
-		for (x = 0; x < p->nx * zoom; x++) {
-			/* the lowest y at the bottom */
-			g = grey(v, (size_t)(p->ny - 1 - y / zoom) * p->nx + x / zoom, most,
-				 logarithm);
-			row[x] = g << 16 | g << 8 | g;
-		}
-	}
-	cairo_surface_mark_dirty(s);
-	cairo_save(p->v->c);
-	cairo_translate(p->v->c, p->x, p->y);
-	cairo_scale(p->v->c, p->w / (p->nx * zoom), p->h / (p->ny * zoom));
-	cairo_set_source_surface(p->v->c, s, 0, 0);
-	cairo_pattern_set_filter(cairo_get_source(p->v->c), CAIRO_FILTER_GOOD);
-	cairo_paint(p->v->c);
-	cairo_restore(p->v->c);
-	cairo_surface_destroy(s);
-	return PRECESS_OK;
+	for (size_t i = 0; i < n; i++)
+		shown[i] = (float)(logarithm ? log10(fmax(magnitude(v, i) / most, 1e-30))
+					     : magnitude(v, i));
+	st = canvas_pixels(p->v, (double[]){ p->x, p->y, p->w, p->h }, shown, p->nx, p->ny,
+			   logarithm ? -decades : 0, logarithm ? 0 : most);
+	free(shown);
+	return st;
 }
 
 /* Pixel numbers along two sides; `center` is the number that is called 0. */

@@ -133,6 +133,8 @@ bool net_same_grid(const struct net_tensor *const *in, uint32_t n);
 /* Text form: prints, and reads back to the same net. `where` names the text in errors. */
 void net_print(struct text *out, const struct net *net);
 precess_status net_parse(struct net **out, const char *text, const char *where);
+/* The same net for another matrix: weights fit both. */
+precess_status net_resized(struct net **out, const struct net *net, int nx, int ny);
 /* A table of layers, shapes, weights and FLOPs, for `explain --network`. */
 void net_describe(struct text *out, const struct net *net);
 
@@ -157,8 +159,19 @@ struct net_template {
 	double decay;          /* STEP: factor every `every` epochs */
 	int every, epochs;
 	int images;            /* budget, images shown; 0: epochs over the data set */
+	/* What a network that maps learns, from images to a map (data.h, "from images back"): */
+	int target;            /* the map, enum program_map_kind; -1: none, it learns images */
+	double scale;          /* of the map; the network gives map / scale */
+	double knee;           /* of what it learns, y / (1 + y / knee) of y = map / scale; 0: y */
+	double low, high;      /* of the map, where scores count */
+	int pad;               /* zeros around k-space: `pad` pixels each way for one of the image */
+	int window;            /* cells to the edge of an echo's window in k-space; 0: no echoes */
+	char known[128];       /* parameters it is told, of those the sequence has */
 	int crop;              /* random crops of this size; 0: whole images */
-	double noise;          /* greatest deviation of noise added to inputs */
+	double noise;          /* greatest deviation of noise, the largest pixel being 1 */
+	double spread;         /* of T2 in samples, data_recipe */
+	double phase, gain;    /* greatest span of a smooth random phase and of log magnitude; phase 0:
+				* none, not even one for the whole image */
 };
 /* "key value ..." lines, # comments; unknown or doubtful keys are refused with their line. */
 precess_status net_template_parse(struct net_template *out, const char *text, const char *where);

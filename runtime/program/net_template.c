@@ -9,7 +9,7 @@
 
 /* --- reading --- */
 
-enum type { INT, DOUBLE, FLAG, LOSS, SCHEDULE, KIND, HIDDEN, DYNAMIC, NAME };
+enum type { INT, DOUBLE, FLAG, LOSS, SCHEDULE, KIND, HIDDEN, DYNAMIC, NAME, MAP, WORDS };
 
 #define FIELD(name, type, lo, hi)                                        \
 	{                                                                \
@@ -45,6 +45,17 @@ static const struct field {
 	FIELD(images, INT, 0, 1 << 30),
 	FIELD(crop, INT, 0, 1 << 16),
 	FIELD(noise, DOUBLE, 0, 1e6),
+	FIELD(target, MAP, 0, 0),
+	FIELD(scale, DOUBLE, 1e-12, 1e12),
+	FIELD(knee, DOUBLE, 0, 1e12),
+	FIELD(low, DOUBLE, -1e12, 1e12),
+	FIELD(high, DOUBLE, -1e12, 1e12),
+	FIELD(pad, INT, 1, 8),
+	FIELD(window, INT, 0, 1 << 16),
+	FIELD(known, WORDS, 0, 0),
+	FIELD(spread, DOUBLE, 0, 10),
+	FIELD(phase, DOUBLE, 0, 100),
+	FIELD(gain, DOUBLE, 0, 100),
 };
 
 /* The index of `word` in a list of names between blanks, -1. */
@@ -73,6 +84,24 @@ static bool read_number(double *out, const struct field *f, const char *word)
 	       (f->type == DOUBLE || *out == floor(*out));
 }
 
+static bool read_map(int *out, const char *word)
+{
+	for (*out = 0; *out < PROGRAM_MAPS; ++*out) {
+		if (!strcmp(program_map_name((enum program_map_kind)*out), word))
+			return true;
+	}
+	return false;
+}
+
+static bool read_words(char *out, size_t size, char **word, int n)
+{
+	size_t at = 0;
+
+	for (int i = 0; i < n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? " " : "", word[i]);
+	return n > 0 && at < size;
+}
+
 static bool read_field(struct net_template *t, const struct field *f, char **word, int n)
 {
 	static const char *const choices[] = { [FLAG] = "no yes",
@@ -86,6 +115,10 @@ static bool read_field(struct net_template *t, const struct field *f, char **wor
 	switch (f->type) {
 	case NAME:
 		return n == 1 && snprintf(t->name, sizeof t->name, "%s", word[0]) < 64;
+	case MAP:
+		return n == 1 && read_map((int *)at, word[0]);
+	case WORDS:
+		return read_words(at, sizeof t->known, word, n);
 	case DYNAMIC:
 		for (int i = 0; i < n; i++) {
 			if (n > NET_DYNAMIC_LAYERS || !read_number(&v, f, word[i]))
@@ -117,7 +150,7 @@ static bool read_field(struct net_template *t, const struct field *f, char **wor
 static precess_status read_line(struct net_template *t, bool *seen, char *line, const char *where,
 				int number)
 {
-	char *word[NET_DYNAMIC_LAYERS + 2], *save, *w;
+	char *word[16], *save, *w;
 	int n = 0;
 
 	for (w = strtok_r(line, " \t\r", &save); w; w = strtok_r(NULL, " \t\r", &save)) {
@@ -165,6 +198,11 @@ precess_status net_template_parse(struct net_template *out, const char *text, co
 		.warmup = 0.04,
 		.decay = 1,
 		.every = 1,
+		.target = -1,
+		.scale = 1,
+		.low = -1e12,
+		.high = 1e12,
+		.pad = 1,
 	};
 	if (!copy)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
@@ -174,6 +212,10 @@ precess_status net_template_parse(struct net_template *out, const char *text, co
 	}
 	if (!*out->name)
 		st = precess_fail(PRECESS_EINVAL, "%s: a template needs a name", where);
+	else if ((out->target >= 0) != (out->kind == NET_UNET))
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s: a network of the kind unet has a target, and no other",
+				  where);
 out:
 	free(copy);
 	return st;

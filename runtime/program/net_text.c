@@ -481,3 +481,23 @@ out:
 	net_free(r.net);
 	return st;
 }
+
+precess_status net_resized(struct net **out, const struct net *net, int nx, int ny)
+{
+	struct text whole, head, text;
+	const char *rest;
+	precess_status st;
+
+	text_init(&whole);
+	text_init(&head);
+	text_init(&text);
+	net_print(&whole, net);
+	text_printf(&head, "net %s\nmatrix %d %d\n", net->name, net->matrix[0], net->matrix[1]);
+	rest = whole.data + head.n;
+	text_printf(&text, "net %s\nmatrix %d %d\n%s", net->name, nx, ny, rest);
+	st = net_parse(out, text.data, net->name);
+	text_free(&whole);
+	text_free(&head);
+	text_free(&text);
+	return st;
+}

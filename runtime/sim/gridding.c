@@ -45,6 +45,9 @@ bool gridding_applies(const struct draw *d)
 	if (p->matrix[0] < 1 || p->matrix[1] < 1 || !(p->fov[0] > 0 && p->fov[1] > 0))
 		return false;
 	for (uint32_t r = 0; r < p->n_readout && !any; r++) {
+		if (grid_leaves_out(p, r))
+			continue;
+
 		uint32_t n = p->event[p->readout[r].event].n;
 		double *k = malloc(4 * (size_t)n * sizeof *k), lo[2], hi[2];
 
@@ -65,17 +68,16 @@ bool gridding_applies(const struct draw *d)
 }
 
 /* ------------------------------------------------------------------ samples */
-struct set_key {
-	int32_t label[5];
-};
-
-/* Numbers the sets in order of appearance. */
-static int set_of(struct set_key *key, int *n_set, const int32_t *l)
+int gridding_set(struct gridding_key *key, int *n_set, const struct program *p, uint32_t r)
 {
-	struct set_key k = { { l[PROGRAM_LABEL_set], l[PROGRAM_LABEL_slice], l[PROGRAM_LABEL_rep],
-			       l[PROGRAM_LABEL_avg], l[PROGRAM_LABEL_echo] } };
+	const int32_t *l = p->event[p->readout[r].event].label;
+	struct gridding_key k = { { l[PROGRAM_LABEL_set], l[PROGRAM_LABEL_slice],
+				    l[PROGRAM_LABEL_rep], l[PROGRAM_LABEL_avg],
+				    l[PROGRAM_LABEL_echo] } };
 	int i = *n_set - 1;
 
+	if (grid_leaves_out(p, r))
+		return -1;
 	while (i >= 0 && memcmp(&key[i], &k, sizeof k))
 		i--;
 	if (i >= 0)
@@ -84,22 +86,27 @@ static int set_of(struct set_key *key, int *n_set, const int32_t *l)
 	return (*n_set)++;
 }
 
-/* Moments since the pulse, or along the usual trajectory if that comes nearer to the centre. */
-static void place_readout(struct job *j, uint32_t r, const double *before, double *k, int set)
+bool gridding_takes_usual(const struct draw *d, const double *k, uint32_t n, const double *before)
 {
-	const struct program *p = j->d->program;
-	const struct program_event *e = &p->event[p->readout[r].event];
 	double near[2] = { INFINITY, INFINITY };
-	bool usual;
 
-	draw_readout(j->d, r, k, k + 3 * e->n);
-	for (uint32_t i = 0; i < e->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const double *q = k + 3 * i;
 
 		near[0] = fmin(near[0], hypot(q[0], q[1]));
 		near[1] = fmin(near[1], hypot(q[0] + before[0], q[1] + before[1]));
 	}
-	usual = near[1] < near[0] - 0.01 / p->fov[0];
+	return near[1] < near[0] - 0.01 / d->program->fov[0];
+}
+
+static void place_readout(struct job *j, uint32_t r, const double *before, double *k, int set)
+{
+	const struct program *p = j->d->program;
+	const struct program_event *e = &p->event[p->readout[r].event];
+	bool usual;
+
+	draw_readout(j->d, r, k, k + 3 * e->n);
+	usual = gridding_takes_usual(j->d, k, e->n, before);
 	for (uint32_t i = 0; i < e->n; i++) {
 		size_t at = e->first_sample + i;
 
@@ -114,7 +121,7 @@ static precess_status place_samples(struct job *j, int *n_set)
 {
 	const struct program *p = j->d->program;
 	double *before = grid_trajectory(j->d), *k = malloc(4 * j->n * sizeof *k);
-	struct set_key *key = calloc((size_t)p->n_readout + 1, sizeof *key);
+	struct gridding_key *key = calloc((size_t)p->n_readout + 1, sizeof *key);
 	bool ok = before && k && key;
 
 	*n_set = 0;
@@ -123,7 +130,7 @@ static precess_status place_samples(struct job *j, int *n_set)
 
 		for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++)
 			place_readout(j, r, before + 3 * e, k,
-				      set_of(key, n_set, p->event[p->readout[r].event].label));
+				      gridding_set(key, n_set, p, r));
 	}
 	free(before);
 	free(k);
@@ -305,10 +312,14 @@ precess_status gridding_sort(struct kspace **out, const struct draw *d, const st
 		goto out;
 	}
 	for (int s = 0; s < n_set; s++) {
+		struct kspace set = *k;
+
+		set.n_set = 1;
+		set.data += 2 * (size_t)s * (size_t)k->ny * (size_t)k->nx;
 		TRY(check_reach(&j, s));
 		find_weights(&j, s);
 		make_image(&j, s, r->signal);
-		TRY(kspace_of_image(k, s, j.image));
+		TRY(kspace_of_image(&set, j.image));
 	}
 	*out = k;
 	k = NULL;

@@ -65,6 +65,12 @@ struct sim_plan {
 	char device[96];       /* "cpu avx512 (AMD EPYC ...)"; the line method may write it */
 };
 
+/* What sim_run is made of, for batches: the plan with its methods chosen (erase it whatever comes), and
+ * the result of what they left in it. */
+precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, const struct maps *m,
+			       const struct sim_options *o);
+precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan);
+void sim_plan_erase(struct sim_plan *plan);
 /* The largest of n complex numbers, by magnitude. */
 double sim_largest(const double *signal, size_t n);
 /* Fills survey and n_live, checks the maps. */

@@ -62,6 +62,29 @@ precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s,
 				const struct maps *m, const struct sim_options *options);
 void sim_prepared_free(struct sim_prepared *s);
 
+/* n draws of one program, each with its maps, as sim_run computes each alone: where a device is chosen
+ * in the options, draws with the same schedule share its launches. out[n]; nothing on failure. */
+precess_status sim_run_batch(struct sim_result **out, const struct draw *const *d,
+			     const struct maps *const *m, size_t n,
+			     const struct sim_options *options);
+/* The launches that a batch of such draws is on a device: geometry, memory, work, and the time that a
+ * card (runtime/backend/cards.def; NULL: the first) needs at its limits. No device is needed. */
+precess_status sim_explain_launches(struct text *out, const struct draw *d, const struct maps *m,
+				    const struct sim_options *options, int batch,
+				    const char *card);
+/* Seconds per image of a batch on a device: the launches by its own clock; everything, with copies
+ * and the tables of each draw. */
+struct sim_device_times {
+	char device[96], method[16];
+	int batch, launches;
+	double launched, all, bound;
+	double bytes, flops; /* per second, of the launches, as they are counted for estimates */
+	double most_bytes, most_flops; /* what copy and multiply-add kernels reach; 0: not known */
+};
+precess_status bench_device(struct sim_device_times *out, const struct draw *d,
+			    const struct maps *m, const struct sim_options *options, int batch,
+			    int repeats);
+
 /* A spin of a list, for phantoms that are no grid: place in m, times in s, off-resonance in rad/s.
  * No relaxation: INFINITY. */
 struct sim_point {
@@ -71,6 +94,10 @@ struct sim_point {
  * of every sample. threads 0: all. A finite t2p is refused where a history has several pulses. */
 precess_status sim_points(double *signal, const struct draw *d, const struct sim_point *point,
 			  size_t n, int threads);
+/* What each of n spins gives by itself at some samples, its mean over the slice: re, im of value[i *
+ * n_sample + j] for spin i and sample[j], without the receiver's phase. r[2] is not used. */
+precess_status sim_point_samples(double *value, const struct draw *d, const struct sim_point *point,
+				 size_t n, const uint32_t *sample, size_t n_sample, int threads);
 
 /* How many spins through the slice (and why) so that no coherence pathway that the slice dephases
  * comes back by aliasing; 1 when no gradient acts along z. `why` is written (may be NULL). */
@@ -108,8 +135,35 @@ struct kspace {
 precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
 void kspace_free(struct kspace *k);
 /* image[set][iy][ix] = sum over k of S(k) exp(+i 2 pi k r) at the pixel centres
- * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. */
+ * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. d: the draw
+ * whose matrix it is; NULL for k-space from elsewhere. */
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
+/* The way back: fills k->data from the images of all its sets. */
+precess_status kspace_of_image(struct kspace *k, const float *image);
+/* The middle of k-space of each set: the sample nearest to it, and its time since the middle of the
+ * excitation, in s; NAN where a history has none or several. PRECESS_ENOTSUP for sequences that are
+ * not Cartesian. */
+struct kspace_center {
+	uint32_t sample; /* of the signal; UINT32_MAX: the set does not read it */
+	double te;
+};
+precess_status kspace_centers(struct kspace_center **out, int *n_set, const struct draw *d);
+
+/* Where the samples lie in k-space, what was played before the epoch's pulse included, as the image
+ * takes them; and to which image each readout belongs. A sequence without an image has one set. */
+struct sampling {
+	double *k; /* [n_sample][3], 1/m; in the order of the signal */
+	struct sampling_line {
+		int set; /* -1: navigators and noise, no part of an image */
+		int row; /* -1: no line of the matrix */
+		bool reverse; /* runs towards lower kx */
+	} *line; /* per readout of the program */
+	int n_set;
+	bool echoes; /* sets differ in the label `echo` */
+	enum { SAMPLING_CARTESIAN, SAMPLING_GRIDDED, SAMPLING_OTHER } kind;
+};
+precess_status sampling_create(struct sampling **out, const struct draw *d);
+void sampling_free(struct sampling *s);
 
 /* ------------------------------------------------------------------ benchmark */
 struct bench_row {

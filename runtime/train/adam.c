@@ -39,12 +39,8 @@ void train_adam_free(struct train_adam *a)
 	free(a);
 }
 
-struct factors {
-	float b1, c1, b2, c2, step, root, epsilon; /* c = 1 - b */
-};
-
 CLONES static void step_piece(float *restrict w, float *restrict m, float *restrict v,
-			      const float *restrict g, size_t n, struct factors f)
+			      const float *restrict g, size_t n, struct network_adam f)
 {
 	for (size_t i = 0; i < n; i++) {
 		m[i] = f.b1 * m[i] + f.c1 * g[i];
@@ -53,13 +49,11 @@ CLONES static void step_piece(float *restrict w, float *restrict m, float *restr
 	}
 }
 
-enum { PIECE = 1 << 14 };
-
-void train_adam_step(struct train_adam *a, float *weight, const float *gradient, double rate,
-		     int threads)
+struct network_adam train_adam_next(struct train_adam *a, double rate)
 {
 	double t = (double)++a->step;
-	struct factors f = {
+
+	return (struct network_adam){
 		.b1 = (float)a->beta1,
 		.c1 = (float)(1 - a->beta1),
 		.b2 = (float)a->beta2,
@@ -68,6 +62,14 @@ void train_adam_step(struct train_adam *a, float *weight, const float *gradient,
 		.root = (float)(1 / sqrt(1 - pow(a->beta2, t))),
 		.epsilon = (float)a->epsilon,
 	};
+}
+
+enum { PIECE = 1 << 14 };
+
+void train_adam_step(struct train_adam *a, float *weight, const float *gradient, double rate,
+		     int threads)
+{
+	struct network_adam f = train_adam_next(a, rate);
 
 	(void)threads; /* where there is no OpenMP */
 #pragma omp parallel for num_threads(threads) schedule(static)

@@ -127,6 +127,9 @@ static precess_status save(struct loop *l, bool now)
 	l->saved = clock_seconds();
 	l->m->seconds = l->saved - l->begun;
 	memcpy(l->m->weight, nn_parameters(l->nn), l->m->net->n_number * sizeof(float));
+	if (nn_is_remote(l->nn) &&
+	    (st = nn_remote_get_moments(l->m->adam->m, l->m->adam->v, l->nn)))
+		return st;
 	if (l->o->lock)
 		l->o->lock(true);
 	st = train_model_write(l->o->checkpoint, l->m);
@@ -170,16 +173,23 @@ static precess_status one_step(struct loop *l)
 
 	l->batch.first = m->image;
 	TRY(l->source->fill(l->source->context, &l->batch));
-	TRY(nn_forward(l->nn));
-	TRY(nn_loss_backward(&loss, l->nn, l->batch.label, l->batch.weight));
+	if (nn_is_remote(l->nn)) {
+		struct network_adam f = train_adam_next(m->adam, rate);
+
+		TRY(nn_remote_step(&loss, l->nn, l->batch.label, l->batch.weight, &f));
+	} else {
+		TRY(nn_forward(l->nn));
+		TRY(nn_loss_backward(&loss, l->nn, l->batch.label, l->batch.weight));
+	}
 	if (!isfinite(loss))
 		return precess_fail(
 			PRECESS_EINVAL,
 			"the loss is %g at image %llu: the learning rate %g is too high, "
 			"or the data hold a value that is not finite",
 			loss, (unsigned long long)m->image, rate);
-	train_adam_step(m->adam, nn_parameters(l->nn), nn_gradients(l->nn), rate,
-			nn_get_options(l->nn)->threads);
+	if (!nn_is_remote(l->nn))
+		train_adam_step(m->adam, nn_parameters(l->nn), nn_gradients(l->nn), rate,
+				nn_get_options(l->nn)->threads);
 	m->image += (uint64_t)l->batch.n;
 	l->last_loss = loss;
 	l->last_zero = zero_loss(l);
@@ -223,9 +233,13 @@ static precess_status begin(struct loop *l)
 	l->begun_image = l->m->image;
 	l->terminal = isatty(STDERR_FILENO) == 1;
 	memcpy(nn_parameters(l->nn), l->m->weight, l->m->net->n_number * sizeof(float));
-	return l->m->adam ? PRECESS_OK
-			  : train_adam_create(&l->m->adam, l->m->net->n_number, l->o->t->beta1,
-					      l->o->t->beta2);
+	precess_status st = PRECESS_OK;
+	if (!l->m->adam)
+		st = train_adam_create(&l->m->adam, l->m->net->n_number, l->o->t->beta1,
+				       l->o->t->beta2);
+	if (!st && nn_is_remote(l->nn))
+		st = nn_remote_set_moments(l->nn, l->m->adam->m, l->m->adam->v);
+	return st;
 }
 
 precess_status train_run(struct train_model *m, struct nn *nn, const struct train_source *source,

@@ -18,6 +18,8 @@ struct train_adam {
 };
 precess_status train_adam_create(struct train_adam **out, size_t n, double beta1, double beta2);
 void train_adam_free(struct train_adam *a);
+/* Counts a step and gives its factors. */
+struct network_adam train_adam_next(struct train_adam *a, double rate);
 void train_adam_step(struct train_adam *a, float *weight, const float *gradient, double rate,
 		     int threads);
 
@@ -63,6 +65,8 @@ struct train_model {
 };
 /* Whole or absent. */
 precess_status train_model_write(const char *path, const struct train_model *m);
+/* Whether `path` is a model at all; quiet. */
+bool train_model_is(const char *path);
 /* hash != NULL: the model must be of that sequence. Refuses files that are truncated, of another
  * format or version, inconsistent, or not finite. */
 precess_status train_model_read(struct train_model **out, const char *path, const char *hash);
@@ -73,6 +77,9 @@ precess_status train_model_create(struct train_model **out, const struct nn *nn,
 				  const char *source, const char *record);
 /* SI values against the declared ranges; a text of all that are outside, naming each. */
 precess_status train_model_check_params(const struct train_model *m, const double *param);
+
+/* Inputs and output of nn's last forward pass as HDF5, whole or absent (see tensors.c). */
+precess_status train_tensors_write(const char *path, struct nn *nn);
 
 /* --- the loop --- */
 struct train_batch {

@@ -1,5 +1,7 @@
-/* Any bytes: what is formatted has the same tree, and formatting it again changes nothing.
+/* Any bytes: what is formatted has the same tree and means the same, and formatting it again
+ * changes nothing.
  * clang -fsanitize=fuzzer,address,undefined */
+#include "compiler/elab/elab.h"
 #include "lang/lang.h"
 
 #include <stdlib.h>
@@ -7,33 +9,50 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool format(struct text *out, struct text *tree, const char *s, size_t n)
+/* The tree of `s`, and its IR where it has one. */
+static bool format(struct text *out, struct text *tree, struct text *meaning, const char *s,
+		   size_t n)
 {
 	struct lang *l = lang_create();
 	bool ok = lang_format(out, l, "fuzz.seq", s, n);
-	if (ok)
-		node_print(tree, lang_parse(l, "fuzz.seq", s, n));
-	else if (!diag_count(l, SEVERITY_ERROR))
+	if (ok) {
+		struct elab_options options = { 0 };
+		struct node *file = lang_parse(l, "fuzz.seq", s, n);
+		node_print(tree, file);
+		struct ir *ir = elab(l, file, &options);
+		if (ir)
+			ir_print(meaning, ir);
+		ir_free(ir);
+	} else if (!diag_count(l, SEVERITY_ERROR)) {
 		abort();
+	}
 	lang_free(l);
 	return ok;
 }
 
+static bool same(const struct text *a, const struct text *b)
+{
+	return a->n == b->n && !memcmp(a->data, b->data, a->n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct text once, twice, a, b;
+	struct text once, twice, tree[2], meaning[2];
 	text_init(&once);
 	text_init(&twice);
-	text_init(&a);
-	text_init(&b);
-	if (format(&once, &a, (const char *)data, size)) {
-		if (!format(&twice, &b, once.data, once.n) || strcmp(a.data, b.data) ||
-		    once.n != twice.n || memcmp(once.data, twice.data, once.n))
-			abort();
+	for (int i = 0; i < 2; i++) {
+		text_init(&tree[i]);
+		text_init(&meaning[i]);
+	}
+	if (format(&once, &tree[0], &meaning[0], (const char *)data, size) &&
+	    (!format(&twice, &tree[1], &meaning[1], once.data, once.n) || !same(&once, &twice) ||
+	     !same(&tree[0], &tree[1]) || !same(&meaning[0], &meaning[1])))
+		abort();
+	for (int i = 0; i < 2; i++) {
+		text_free(&tree[i]);
+		text_free(&meaning[i]);
 	}
 	text_free(&once);
 	text_free(&twice);
-	text_free(&a);
-	text_free(&b);
 	return 0;
 }

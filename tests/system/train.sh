@@ -104,7 +104,7 @@ refused 3 "TE = 0.05 is outside" "$precess" predict "$dir/model.h5" --threads 1 
 "$precess" predict "$dir/model.h5" --threads 1 --set TE=50ms --force --json >"$dir/out.json" 2>"$dir/out"
 grep -q "warning: TE = 0.05 is outside" "$dir/out" || fail "--force without a warning"
 refused 2 "no parameter 'FA'" "$precess" predict "$dir/model.h5" --threads 1 --set FA=50deg
-refused 2 "no unit of a time" "$precess" predict "$dir/model.h5" --threads 1 --set TE=50deg
+refused 2 "is no time" "$precess" predict "$dir/model.h5" --threads 1 --set TE=50deg
 
 # wrong inputs
 head -c 5000 "$dir/model.h5" >"$dir/short.h5"

@@ -100,6 +100,8 @@ static void shipped_templates(void **state)
 		free(text);
 	}
 	assert_int_equal(t.kind, NET_UNET);
+	assert_int_equal(t.target, PROGRAM_MAP_T2);
+	t.width = 64; /* the paper's */
 	assert_int_equal(net_build_unet(&net, &t, 256, 256, channels, 2, 1), PRECESS_OK);
 	assert_float_equal(1e-9 * net_flops(net), 131, 1);
 	assert_float_equal(1e-6 * (double)net->n_number, 34.5, 0.1);
@@ -117,6 +119,11 @@ static void template_errors(void **state)
 		{ "name a\nloss l3\n", "t:2: no value for loss: 'l3'" },
 		{ "name a\nhidden 3n\n", "t:2: no value for hidden: '3n'" },
 		{ "name a\ndynamic 1 2 3 4 5\n", "t:2: no value for dynamic: '1'" },
+		{ "name a\ntarget T3\n", "t:2: no value for target: 'T3'" },
+		{ "name a\nkind unet\n",
+		  "t: a network of the kind unet has a target, and no other" },
+		{ "name a\ntarget T2\n",
+		  "t: a network of the kind unet has a target, and no other" },
 		{ "# nothing\n", "t: a template needs a name" },
 	};
 	struct net_template t;

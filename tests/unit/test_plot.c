@@ -159,17 +159,33 @@ static void long_sequences_stay_small(void **state)
 static void curves(void **state)
 {
 	const double x[] = { 1, 2, 3, 4 }, y[] = { 1, 0.1, 0, NAN }, none[] = { 0, -1, 0, NAN };
-	const struct plot_line line[] = { { "loss", x, y, 4 }, { "none", x, none, 4 } };
+	const struct plot_line line[] = { { .name = "loss", .x = x, .y = y, .n = 4 },
+					  { .name = "none", .x = x, .y = none, .n = 4 },
+					  { .name = "marks", .x = x, .y = y, .n = 4, .dots = true, .ink = 1 } };
+	const struct plot_axes axes = { "images", "loss", false }, linear = { "TE", "signal", true };
 
 	(void)state;
-	assert_int_equal(plot_curve(in_folder("c.svg"), "t", "images", "loss", line, 2),
+	assert_int_equal(plot_curve(in_folder("c.svg"), "t", &axes, line, 2),
 			 PRECESS_OK);
 	check_file(in_folder("c.svg"), "<?xml", 2000, 1 << 20);
-	assert_int_equal(plot_curve(in_folder("c.png"), "t", "images", "loss", line, 1),
+	assert_int_equal(plot_curve(in_folder("c.png"), "t", &axes, line, 1),
 			 PRECESS_OK);
 	check_file(in_folder("c.png"), "\x89PNG", 2000, 1 << 20);
-	assert_int_equal(plot_curve(in_folder("a.svg"), "t", "images", "loss", line + 1, 1),
-			 PRECESS_EINVAL);
+	assert_int_equal(plot_curve(in_folder("a.svg"), "t", &axes, line + 1, 1), PRECESS_EINVAL);
+	assert_int_equal(plot_curve(in_folder("l.svg"), "t", &linear, line, 3), PRECESS_OK);
+	check_file(in_folder("l.svg"), "<?xml", 2000, 1 << 20);
+}
+
+static void montage(void **state)
+{
+	const float value[] = { 0, 1, 2, NAN, 4, 5 };
+	const float *const images[] = { value, value };
+	const char *const captions[] = { "one", "two" };
+	const struct plot_row row[] = { { "a", images, captions, 5 }, { "b", images, captions, 0 } };
+
+	(void)state;
+	assert_int_equal(plot_montage(in_folder("m.png"), "t", row, 2, 2, 3, 2), PRECESS_OK);
+	check_file(in_folder("m.png"), "\x89PNG", 1000, 1 << 20);
 }
 
 static void failures_leave_nothing(void **state)
@@ -200,6 +216,7 @@ int main(void)
 		cmocka_unit_test(windows),
 		cmocka_unit_test(long_sequences_stay_small),
 		cmocka_unit_test(curves),
+		cmocka_unit_test(montage),
 		cmocka_unit_test(failures_leave_nothing),
 	};
 

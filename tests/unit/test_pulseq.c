@@ -129,7 +129,15 @@ static void refuses(void **state)
 		{ V15 "[BLOCKS]\n1 20 0 0 0 0 0 1\n[EXTENSIONS]\n1 1 1 1\nextension LABELSET 1\n"
 		      "1 1 LIN\n", "leads back" },
 		{ V15 "[BLOCKS]\n1 20 0 0 0 0 0 1\n[EXTENSIONS]\n1 1 1 0\nextension ROTATIONS 1\n"
-		      "1 1 0 0 0\n", "ROTATIONS is not supported" },
+		      "1 0.5 0 0 0\n", "has the norm 0.5" },
+		{ V15 "[BLOCKS]\n1 20 1 0 0 0 0 1\n" RF SHAPES "[EXTENSIONS]\n1 1 1 0\n"
+		      "extension RF_SHIMS 1\n1 2 1 0 1 1.57\n", "parallel transmission" },
+		{ V15 "[BLOCKS]\n1 20 1 0 0 0 0 1\n" RF SHAPES "[EXTENSIONS]\n1 1 1 0\n"
+		      "extension DELAYS 1\n1 0 0 1 TE\n", "a block that plays something" },
+		{ V15 "[BLOCKS]\n1 20 0 0 0 0 0 1\n[EXTENSIONS]\n1 1 7 0\nextension ROTATIONS 1\n"
+		      "1 1 0 0 0\n", "plays rotation 7" },
+		{ V15 "[BLOCKS]\n1 20 0 0 0 0 1 0\n[ADC]\n1 4 25000 20 0 0 0 0 4\n" SHAPES,
+		  "whose phase shape 4 has 3" },
 		{ "[VERSION]\nmajor 2\nminor 0\n", "not known" },
 		{ V15 "[DELAYS]\n1 100\n[BLOCKS]\n1 20 0 0 0 0 0 0\n", "no section [DELAYS]" },
 	};
@@ -169,7 +177,7 @@ static void round_trip(void **state)
 		struct text out;
 
 		text_init(&out);
-		if (pulseq_write(&out, a, NULL, minor, NULL))
+		if (pulseq_write(&out, a, NULL, minor, 0, NULL))
 			fail_msg("%s", precess_error());
 		b = parse(out.data);
 		assert_int_equal(a->n_block, b->n_block);
@@ -193,6 +201,301 @@ static void round_trip(void **state)
 	}
 }
 
+/* ------------------------------------------------------------------ extensions */
+/* A quarter turn about z: x becomes y, y becomes -x. By 45 degrees two trapezoids of equal timing
+ * become two, of other timing straight lines; the squares of the areas add up all the same. */
+static void turns_gradients(void **state)
+{
+	static const char head[] = V15 "[BLOCKS]\n1 30 0 2 3 0 0 1\n[TRAP]\n2 500 20 100 30 10\n";
+	static const char tail[] = "[EXTENSIONS]\n1 1 1 0\nextension ROTATIONS 1\n";
+	static const char *const second[] = { "3 250 20 100 30 10\n", "3 250 40 60 20 0\n" };
+	const double area[] = { 500 * 125e-6, 250 * 125e-6, 250 * 90e-6 };
+
+	(void)state;
+	for (int k = 0; k < 4; k++) {
+		bool quarter = k % 2;
+		double sum[3] = { 0 }, want[2], a = area[0], b = area[k / 2 ? 2 : 1];
+		struct ir *ir;
+		struct text t;
+
+		text_init(&t);
+		text_printf(&t, "%s%s%s1 %s\n", head, second[k / 2], tail,
+			    quarter ? "0.70710678118654757 0 0 0.70710678118654757"
+				    : "0.92387953251128674 0 0 0.38268343236508978");
+		ir = parse(t.data);
+		for (uint32_t i = 0; i < ir->n_event; i++) {
+			const struct ir_event *e = &ir->event[i];
+			double length = value(ir, e->flat) + 0.5 * (value(ir, e->rise) +
+								    value(ir, e->fall));
+
+			if (e->shape != IR_NO_SHAPE) /* one sample: straight lines through it */
+				length = value(ir, e->duration) *
+					 (ir->shape[e->shape].first + ir->shape[e->shape].last +
+					  2 * ir->shape[e->shape].sample[0]) / 4;
+			sum[e->axis] += value(ir, e->amplitude) * length * ir->system.gamma;
+		}
+		want[0] = quarter ? -b : (a - b) * sqrt(0.5);
+		want[1] = quarter ? a : (a + b) * sqrt(0.5);
+		assert_true(fabs(sum[0] - want[0]) < 1e-9 && fabs(sum[1] - want[1]) < 1e-9);
+		assert_true(sum[2] == 0);
+		text_free(&t);
+		ir_free(ir);
+	}
+}
+
+static void scales_pulses(void **state)
+{
+	struct ir *ir = parse(V15 "[BLOCKS]\n1 20 1 0 0 0 0 1\n" RF SHAPES "[EXTENSIONS]\n1 1 1 0\n"
+			      "extension RF_SHIMS 1\n1 2 0.5 0.25 0.5 0.25\n");
+
+	(void)state;
+	near(value(ir, ir->event[0].flip), 3.14159265358979323846 * 125 * 100e-6);
+	near(value(ir, ir->event[0].phase), 0.75);
+	ir_free(ir);
+}
+
+#define SOFT V15 "[BLOCKS]\n1 20 1 0 0 0 0 0\n2 100 0 0 0 0 0 1\n3 20 1 0 0 0 0 0\n4 50 0 0 0 0 0 2\n" \
+	     RF "[EXTENSIONS]\n1 1 1 0\n2 1 2 0\nextension DELAYS 1\n1 0 -500 2 TE\n" \
+	     "2 0 3500 -1 TE\n" SHAPES
+
+/* D = TE / 2 - 0.5 ms and 3.5 ms - TE: 1 ms at TE = 3 ms, which lies in 1 .. 3.5 ms. */
+static void keeps_soft_delays(void **state)
+{
+	struct ir *ir = parse(SOFT);
+	double te = 2e-3;
+
+	(void)state;
+	assert_int_equal(ir->n_param, 1);
+	assert_string_equal(ir->param[0].name, "TE");
+	near(ir->param[0].value, 3e-3);
+	near(ir->param[0].lo, 1e-3);
+	near(ir->param[0].hi, 3.5e-3);
+	near(ir_eval(ir, ir->block[1].duration, &te), 0.5e-3);
+	near(ir_eval(ir, ir->block[3].duration, &te), 1.5e-3);
+	near(ir_eval(ir, ir->block[2].start, &te), 0.7e-3);
+	near(ir_eval(ir, ir->duration, &te), 2.4e-3);
+	ir_free(ir);
+}
+
+/* Phases 0, 1, 2 rad, then 5: a window of three samples, whose frequency turns it, and one of
+ * one. */
+static void splits_windows(void **state)
+{
+	struct ir *ir = parse(V15 "[BLOCKS]\n1 30 0 0 0 0 1 0\n[ADC]\n1 4 25000 20 0 0 0 0.5 1\n"
+			      "[SHAPES]\nshape_id 1\nnum_samples 4\n0\n1\n2\n5\n");
+	const struct ir_event *e = ir->event;
+
+	(void)state;
+	assert_int_equal(ir->n_event, 2);
+	assert_int_equal(e[0].n, 3);
+	assert_int_equal(e[1].n, 1);
+	near(value(ir, e[0].phase), 0.5);
+	assert_true(fabs(value(ir, e[0].freq) * 2 * 3.14159265358979323846 * 25e-6 - 1) < 1e-6);
+	near(value(ir, e[1].start), 95e-6);
+	near(value(ir, e[1].phase), 5.5);
+	ir_free(ir);
+}
+
+/* The sum of the text was made by md5sum; a letter more, and it is told. */
+static void checks_signatures(void **state)
+{
+	static const char *const text[] = {
+		"[BLOCKS]\n1 20 0 0 0 0 0 0\n[DELAYS]\n20 5\n\n[SIGNATURE]\nType md5\nHash "
+		"ed24857ad43ee6dddcf345c4fe2206e6\n",
+		"[BLOCKS]\n1 20 0 0 0 0 0 0\n[DELAYS]\n20 6\n\n[SIGNATURE]\nType md5\nHash "
+		"ed24857ad43ee6dddcf345c4fe2206e6\n",
+	};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct text warnings;
+		struct ir *ir;
+
+		text_init(&warnings);
+		assert_int_equal(pulseq_parse(&ir, text[i], strlen(text[i]), "t.seq", &warnings), 0);
+		assert_true((strstr(warnings.data, "after it was signed") != NULL) == (i == 1));
+		text_free(&warnings);
+		ir_free(ir);
+	}
+}
+
+/* ------------------------------------------------------------------ the binary form */
+static void put(struct text *t, uint64_t v, int n, bool swapped)
+{
+	for (int i = 0; i < n; i++) {
+		char c = (char)(v >> 8 * (swapped ? n - 1 - i : i));
+
+		text_add(t, &c, 1);
+	}
+}
+
+static void put_double(struct text *t, double v, bool swapped)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof bits);
+	put(t, bits, 8, swapped);
+}
+
+/* The letters of `format` are those of binary.c's fields, and s a section, f a float. */
+static void pack(struct text *t, bool swapped, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	for (; *format; format++) {
+		float f;
+		uint32_t u;
+
+		if (*format == 'i') {
+			put(t, (uint32_t)va_arg(ap, int), 4, swapped);
+		} else if (*format == 'l') {
+			put(t, (uint64_t)va_arg(ap, int), 8, swapped);
+		} else if (*format == 's') {
+			put(t, (uint64_t)va_arg(ap, int) | (uint64_t)0xffffffff << 32, 8, swapped);
+		} else if (*format == 'c') {
+			put(t, (uint64_t)va_arg(ap, int), 1, swapped);
+		} else if (*format == 'd') {
+			put_double(t, va_arg(ap, double), swapped);
+		} else {
+			f = (float)va_arg(ap, double);
+			memcpy(&u, &f, sizeof u);
+			put(t, u, 4, swapped);
+		}
+	}
+	va_end(ap);
+}
+
+/* FULL's content, but for the definitions; with one thing wrong. */
+enum fault {
+	SOUND, NOT_FINITE, OVERLAP, WRONG_LENGTH, TEN_GIGABYTES, MANY_NUMBERS, NO_NUMBER, NO_LABEL,
+	TWICE,
+};
+static void make_binary(struct text *t, bool swapped, enum fault fault)
+{
+	const double us = 1e6;
+
+	text_add(t, swapped ? "\2qeslup\1" : "\1pulseq\2", 8);
+	pack(t, swapped, "lll", 1, 5, 1);
+	pack(t, swapped, "sl", 1, 1);
+	pack(t, swapped, "i", 4);
+	text_add(t, "Name", 4);
+	pack(t, swapped, "ic", 9, 'c');
+	text_add(t, "two words", 9);
+	pack(t, swapped, "sl", 2, 3);
+	pack(t, swapped, "liiiiii", fault == OVERLAP ? 5 : 20, 1, 0, 0, 2, 0, 0);
+	pack(t, swapped, "liiiiii", 30, 0, 1, 0, 0, 1, 1);
+	pack(t, swapped, "liiiiii", 5, 0, 0, 0, 0, 0, 0);
+	pack(t, swapped, "slidiiillddddc", 3, 1, 1,
+	     fault == NOT_FINITE ? NAN : 250.0, 2, 0, 0, (int)(50 * us), (int)(10 * us),
+	     0.0, 0.0, 100.0, 0.5, 'e');
+	pack(t, swapped, "slidddiil", 4, 1, fault == NO_NUMBER ? 0 : 1, 1000.0, 0.0, 250.0, 4, 3, 0);
+	pack(t, swapped, "slidllll", 5, 1, 2, 500.0, (int)(20 * us), (int)(100 * us), (int)(30 * us),
+	     (int)(10 * us));
+	pack(t, swapped, "slilllddddi", 6, 1, 1, 4, (int)(25 * us), (int)(20 * us), 0.0, 0.0, 80.0,
+	     1.0, 0);
+	pack(t, swapped, "sl", 8, 3);
+	pack(t, swapped, "illffff", 2,
+	     fault == WRONG_LENGTH ? 101 : fault == TEN_GIGABYTES ? 1342177280 : 100,
+	     fault == MANY_NUMBERS ? 2000000000 : 4, 0.5, 0.0, 0.0, 97.0);
+	pack(t, swapped, "illfff", fault == TWICE ? 2 : 3, 3, 3, 0.0, 10.0, 30.0);
+	pack(t, swapped, "illfff", 4, 3, 3, 0.0, 1.0, 0.25);
+	pack(t, swapped, "sliiiiiiii", 9, 2, 1, 1, 1, 2, 2, 2, 1, 0);
+	pack(t, swapped, "siliii", 12, 1, 1, 1, 2, fault == NO_LABEL ? 99 : 8); /* LIN */
+	pack(t, swapped, "siliii", 11, 2, 1, 1, 5, 8);
+}
+
+static void reads_binary(void **state)
+{
+	struct ir *text = parse(FULL);
+
+	(void)state;
+	for (int swapped = 0; swapped < 2; swapped++) {
+		struct text t;
+		struct ir *ir;
+
+		text_init(&t);
+		make_binary(&t, swapped, SOUND);
+		if (pulseq_parse(&ir, t.data, t.n, "t.bseq", NULL) ||
+		    pulseq_same(text, NULL, ir, NULL, 1e-12))
+			fail_msg("%s", precess_error());
+		assert_string_equal(ir->name, "two_words");
+		ir_free(ir);
+		for (size_t n = 8; n < t.n; n++) { /* exactly one error, or a whole file */
+			char *part = malloc(n + 1);
+
+			memcpy(part, t.data, n);
+			part[n] = '\0';
+			if (!pulseq_parse(&ir, part, n, "t.bseq", NULL))
+				ir_free(ir);
+			else
+				assert_int_equal(strncmp(precess_error(), "t.bseq:byte ", 12), 0);
+			free(part);
+		}
+		text_free(&t);
+	}
+	ir_free(text);
+}
+
+/* Counts that would ask for 10 GB, shapes and texts of negative size, unknown sections. */
+static void refuses_binary(void **state)
+{
+	static const struct {
+		int at; /* byte */
+		char value;
+		const char *want;
+	} list[] = {
+		{ 16, 3, "does not hold all delays" },
+		{ 8, 2, "not known here" },
+		{ 32, 99, "no section has the code" },
+		{ 44, 127, "declares" },
+		{ 51, 127, "ends in the definitions" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PRECESS_COUNT(list); i++) {
+		struct text t;
+		struct ir *ir;
+
+		text_init(&t);
+		make_binary(&t, false, SOUND);
+		t.data[list[i].at] = list[i].value;
+		assert_int_not_equal(pulseq_parse(&ir, t.data, t.n, "t.bseq", NULL), 0);
+		assert_null(ir);
+		if (!strstr(precess_error(), list[i].want))
+			fail_msg("%s: expected %s", precess_error(), list[i].want);
+		text_free(&t);
+	}
+}
+
+static void refuses_faults(void **state)
+{
+	static const struct {
+		enum fault fault;
+		const char *want;
+	} list[] = {
+		{ NOT_FINITE, "not finite" },	{ OVERLAP, "they would overlap" },
+		{ WRONG_LENGTH, "declares 101 samples" }, { TEN_GIGABYTES, "too many samples" },
+		{ MANY_NUMBERS, "more than the rest" }, { NO_NUMBER, "0 is no number of" },
+		{ NO_LABEL, "unknown kind 99" }, { TWICE, "shape 2 is there twice" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PRECESS_COUNT(list); i++) {
+		struct text t;
+		struct ir *ir;
+
+		text_init(&t);
+		make_binary(&t, i % 2, list[i].fault);
+		assert_int_not_equal(pulseq_parse(&ir, t.data, t.n, "t.bseq", NULL), 0);
+		assert_null(ir);
+		if (!strstr(precess_error(), list[i].want) ||
+		    strncmp(precess_error(), "t.bseq:byte ", 12) != 0)
+			fail_msg("%s: expected %s", precess_error(), list[i].want);
+		text_free(&t);
+	}
+}
+
 static void lowers(void **state)
 {
 	struct ir *ir = parse(FULL);
@@ -213,7 +516,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_events), cmocka_unit_test(reads_old_versions),
 		cmocka_unit_test(refuses), cmocka_unit_test(survives_truncation),
-		cmocka_unit_test(round_trip), cmocka_unit_test(lowers),
+		cmocka_unit_test(round_trip), cmocka_unit_test(turns_gradients),
+		cmocka_unit_test(scales_pulses), cmocka_unit_test(keeps_soft_delays),
+		cmocka_unit_test(splits_windows), cmocka_unit_test(checks_signatures),
+		cmocka_unit_test(reads_binary), cmocka_unit_test(refuses_binary),
+		cmocka_unit_test(refuses_faults),
+		cmocka_unit_test(lowers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

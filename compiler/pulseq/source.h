@@ -1,0 +1,61 @@
+/* What the files that write an IR as source share: blocks re-rolled into loops, and numbers as
+ * functions of the loops' counters. */
+#ifndef COMPILER_PULSEQ_SOURCE_H
+#define COMPILER_PULSEQ_SOURCE_H
+
+#include "compiler/pulseq/pulseq.h"
+
+/* A block, or a loop over blocks and loops. All repetitions of a loop have the same structure, so
+ * that repetition r of a loop at depth d begins r * stride blocks after the first. */
+struct reroll_node {
+	uint64_t key;      /* equal structures have equal keys */
+	uint32_t block;    /* the first one */
+	uint32_t count;    /* repetitions; 0: a single block */
+	uint32_t stride;   /* blocks of one repetition */
+	uint32_t first, n; /* children: entries of `child` */
+};
+struct reroll {
+	struct reroll_node *node;
+	size_t n_node, cap_node;
+	uint32_t *child;
+	size_t n_child, cap_child;
+	uint32_t *top; /* the whole: n_top nodes */
+	uint32_t n_top;
+};
+/* `loops` false: every block on its own. `relaxed`: the times of trapezoids may change from
+ * repetition to repetition, too. */
+precess_status reroll_make(struct reroll *out, const struct ir *ir, bool loops, bool relaxed);
+/* How many blocks are left to write. */
+uint32_t reroll_leaves(const struct reroll *r);
+void reroll_free(struct reroll *r);
+
+/* The loops around a block, outermost first. */
+#define REROLL_DEPTH 8
+struct loops {
+	int n;
+	uint32_t count[REROLL_DEPTH], stride[REROLL_DEPTH];
+	const char *name[REROLL_DEPTH]; /* of the counters */
+};
+uint32_t loops_size(const struct loops *l);
+/* Of iteration `i`, counted in order of time: blocks after the first. */
+uint32_t loops_offset(const struct loops *l, uint32_t i);
+extern const char *const loop_name[REROLL_DEPTH];
+
+/* formula.c: numbers v[0 .. loops_size(l)) as an expression of the loops' counters. */
+enum formula_kind { FORMULA_NUMBER, FORMULA_ANGLE, FORMULA_INTEGER };
+struct tables {
+	struct text text; /* `let t1 = [...]deg` */
+	uint32_t n;
+	const char **name, **body;
+	size_t cap_name, cap_body, n_body;
+	struct arena *arena;
+};
+/* `unit` is written behind each number, which counts in `scale` SI units. A number lies on a
+ * formula when it is off by no more than `slack` (SI). */
+precess_status formula_write(struct text *out, struct tables *t, const double *v,
+			     const struct loops *l, enum formula_kind kind, double scale,
+			     const char *unit, double slack);
+/* The shortest decimal to 1e-11. */
+void formula_number(struct text *out, double v);
+
+#endif
