@@ -152,7 +152,7 @@ static bool blank_between(const struct piece *a, const struct piece *b, const st
 		return false;
 	case TOK_LPAREN:
 	case TOK_LBRACKET:
-		if (format_operand(a->kind) && (c->statement != TOK_IMPORT || a->kind != TOK_NAME))
+		if (format_operand(a->kind) && c->statement != TOK_IMPORT)
 			return false;
 		break;
 	case TOK_COLON:

@@ -6,8 +6,8 @@
  *   ```console             lines `$ command` are run; what follows must be their output, where a
  *                          line `...` stands for any lines and `...` in a line for any text
  *
- * Each page has its own temporary folder in which sequences/ is the repository's; `precess` is
- * found in PROGRAM_FOLDER. Other fences are not run. `docs --self-test` tries the comparison itself. */
+ * Each page has its own temporary folder in which sequences/ and models/ are the repository's;
+ * `precess` is found in PROGRAM_FOLDER. Other fences are not run. `docs --self-test` tries the comparison itself. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +180,19 @@ static void read_page(struct page *p, const char *text)
 	}
 }
 
+static void link_folder(struct page *p, const char *folder)
+{
+	struct text target, link;
+	text_init(&target);
+	text_init(&link);
+	text_printf(&target, "%s/%s", p->root, folder);
+	text_printf(&link, "%s/%s", p->folder, folder);
+	if (symlink(target.data, link.data))
+		fail(p, 0, "cannot link", link.data);
+	text_free(&target);
+	text_free(&link);
+}
+
 static int page(const char *root, const char *name)
 {
 	struct page p = { .name = name, .root = root, .folder = "/tmp/precess-docs-XXXXXX" };
@@ -189,20 +202,13 @@ static int page(const char *root, const char *name)
 		printf("%s: %s\n", name, precess_error());
 		return 1;
 	}
-	snprintf(command, sizeof command, "%s/sequences", p.folder);
-	char *target = NULL;
-	struct text t;
-	text_init(&t);
-	text_printf(&t, "%s/sequences", root);
-	target = t.data;
-	if (symlink(target, command))
-		fail(&p, 0, "cannot link", command);
+	link_folder(&p, "sequences");
+	link_folder(&p, "models");
 	read_page(&p, text);
 	printf("%s: %d examples, %d failed\n", name, p.n, p.failed);
 	snprintf(command, sizeof command, "rm -rf %s", p.folder);
 	if (system(command))
 		p.failed++;
-	text_free(&t);
 	free(text);
 	return p.failed != 0;
 }

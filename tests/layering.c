@@ -30,6 +30,7 @@ static const struct rule {
 	  "runtime/cpu " },
 	{ "runtime/io", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/data", " runtime/base runtime/program runtime/object runtime/sim " },
+	{ "runtime/recon", " runtime/base runtime/program runtime/object runtime/sim runtime/io " },
 	{ "runtime/plot", " runtime/base runtime/program runtime/object runtime/sim " },
 	{ "runtime/cudnn", " runtime/base runtime/program " },
 	{ "runtime/nn", " runtime/base runtime/program runtime/cudnn " },
@@ -51,7 +52,7 @@ static const struct rule {
 /* Libraries of others stay in the folder that wraps them, so that each can be replaced there. */
 static const struct rule libraries[] = {
 	{ "Random123/", " runtime/base " },
-	{ "hdf5", " runtime/object runtime/io runtime/data runtime/train " },
+	{ "hdf5", " runtime/object runtime/io runtime/data runtime/recon runtime/train " },
 	{ "nifti", " runtime/object runtime/io " },
 	{ "znzlib", " runtime/object " },
 	{ "expat", " runtime/io " },
@@ -59,8 +60,10 @@ static const struct rule libraries[] = {
 	{ "zlib", " runtime/data runtime/io " },
 	{ "png", " runtime/io " },
 	{ "cairo", " runtime/plot " },
+	{ "lapacke", " runtime/recon " },
+	{ "cblas", " runtime/recon " },
 	{ "jansson", " compiler/driver compiler/lsp " },
-	{ "omp.h", " runtime/cpu runtime/sim runtime/mapping runtime/nn " },
+	{ "omp.h", " runtime/cpu runtime/sim runtime/mapping runtime/nn runtime/recon " },
 	{ "cminpack", " runtime/mapping " },
 	{ "dnnl", " runtime/nn " },
 	{ "oneapi/dnnl", " runtime/nn " },

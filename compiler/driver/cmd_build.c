@@ -51,7 +51,8 @@ static json_t *json_library(const struct library *lib, const char *path)
 						(json_int_t)m->version, "hash", m->hash));
 	}
 	return json_pack("{s:b, s:s, s:s, s:i, s:s, s:o}", "ok", 1, "file", path, "library",
-			 lib->name, "language", LANG_VERSION, "hash", lib->hash, "modules", modules);
+			 lib->name, "language", LANG_VERSION, "hash", lib->hash, "modules",
+			 modules);
 }
 
 static int write_library(struct library *lib, const char *path, bool json)
@@ -77,7 +78,8 @@ static int build(struct lang *l, const char *folder, const char *to, const struc
 	const char *name = name_of(lang_arena(l), to), *const *file;
 	struct library *lib;
 	if (!name)
-		return argument_error("-o wants NAME" LIBRARY_ENDING ", where NAME stands before the "
+		return argument_error("-o wants NAME" LIBRARY_ENDING
+				      ", where NAME stands before the "
 				      "dot in `import NAME.module`; found '%s'",
 				      to);
 	precess_status st = library_gather(&lib, &file, l, folder, name);

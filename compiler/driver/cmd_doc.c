@@ -100,12 +100,13 @@ static void put_builtin(struct page *p)
 				p->near[p->n_near++] = builtins[i][0];
 			continue;
 		}
-		struct library_symbol s = { .name = builtins[i][0], .kind = "def", .doc = builtins[i][2] };
+		struct library_symbol s = { .name = builtins[i][0],
+					    .kind = "def",
+					    .doc = builtins[i][2] };
 		s.signature = arena_printf(lang_arena(p->l), "%s(%s)", s.name, builtins[i][1]);
 		if (p->style == JSON)
-			json_array_append_new(p->modules,
-					      json_pack("{s:n, s:[o]}", "name", "symbols",
-							json_symbol(&s)));
+			json_array_append_new(p->modules, json_pack("{s:n, s:[o]}", "name",
+								    "symbols", json_symbol(&s)));
 		else
 			put_symbol(p, &s);
 		p->found++;
@@ -165,10 +166,11 @@ static int find(const struct library **lib, const struct library_module **module
 		return EXIT_OK;
 	const char *near = elab_near(l, &o, &from, name);
 	if (near)
-		return argument_error("there is no library or module `%s`; did you mean `%s`?", name,
-				      near);
-	return argument_error("there is no library or module `%s` (searched: %sthe standard library)",
-			      name, place.searched);
+		return argument_error("there is no library or module `%s`; did you mean `%s`?",
+				      name, near);
+	return argument_error(
+		"there is no library or module `%s` (searched: %sthe standard library)", name,
+		place.searched);
 }
 
 static int show(struct page *p, const char *name, const struct option_list *path)
@@ -200,7 +202,8 @@ int cmd_doc(int argc, char **argv)
 	struct option_list rest = { 0 }, path = { 0 };
 	bool json = false, markdown = false;
 	const struct option table[] = {
-		{ "--markdown", NULL, OPTION_FLAG, &markdown, 0, 0, "headings and code for a web page" },
+		{ "--markdown", NULL, OPTION_FLAG, &markdown, 0, 0,
+		  "headings and code for a web page" },
 		OPTION_LIBRARY_PATH(path),
 		{ "--json", NULL, OPTION_FLAG, &json, 0, 0, "one JSON object on standard output" },
 	};
@@ -208,8 +211,9 @@ int cmd_doc(int argc, char **argv)
 	if (rc)
 		return rc < 0 ? EXIT_OK : rc;
 	if (!rest.n || rest.n > 2)
-		return usage_error("doc", rest.n ? "one library and one name at a time"
-						 : "which library? `std` is the one that is always there");
+		return usage_error("doc",
+				   rest.n ? "one library and one name at a time"
+					  : "which library? `std` is the one that is always there");
 	struct page *p = calloc(1, sizeof *p);
 	if (!p)
 		return world_error(precess_fail(PRECESS_ENOMEM, "out of memory"));

@@ -350,6 +350,8 @@ int cmd_evaluate(int argc, char **argv)
 		{ "--json", NULL, OPTION_FLAG, &c.json, 0, 0,
 		  "one JSON object on standard output" },
 	};
+	if (evaluate_truth_asked(argc, argv))
+		return evaluate_truth(argc, argv);
 	int rc = options_parse("evaluate", argc, argv, table, PRECESS_COUNT(table), &files);
 	if (rc)
 		return rc < 0 ? EXIT_OK : rc;

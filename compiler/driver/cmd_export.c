@@ -6,11 +6,14 @@
 int cmd_export(int argc, char **argv)
 {
 	const char *to = "pulseq15", *path = NULL;
+	double tr = 0;
 	struct compile_options o = { 0 };
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--to", NULL, OPTION_TEXT, &to, 0, 0, "pulseq15 (the default) or pulseq14" },
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter" },
+		{ "--tr", NULL, OPTION_REAL, &tr, 1e-6, 1e4,
+		  "seconds from one reset to the next, which a file cannot hold" },
 		OPTION_LIBRARY_PATH(o.library),
 		{ "--output", "-o", OPTION_TEXT, &path, 0, 0, "the file to write" },
 	};
@@ -31,7 +34,7 @@ int cmd_export(int argc, char **argv)
 	if (!rc && !c.program) {
 		rc = argument_error("%s is a module: it plays nothing by itself", files.item[0]);
 	} else if (!rc) {
-		precess_status st = pulseq_write(&out, c.ir, NULL, to[7] - '0', &warnings);
+		precess_status st = pulseq_write(&out, c.ir, NULL, to[7] - '0', tr, &warnings);
 		if (!st)
 			st = file_write(path, out.data, out.n);
 		fputs(warnings.data, stderr);

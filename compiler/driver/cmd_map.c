@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "compiler/driver/map.h"
+#include "runtime/train/train.h"
 
 enum { MANY = 8 }; /* echo times that are all told */
 
 struct map_command {
-	const char *sequence, *image[64]; /* of the files named */
+	const char *sequence, *model, *image[64]; /* of the files named */
 	size_t n_image;
 	const char *method, *te, *mask, *noise, *t2, *b1, *window, *output, *png;
 	double shown[2]; /* of the picture, s */
@@ -43,10 +44,15 @@ static precess_status quartiles(double q[3], const struct mapping_maps *m)
 	return PRECESS_OK;
 }
 
+static const char *method_of(const struct map_command *c)
+{
+	return c->model ? "network" : mapping_method_name(c->chosen);
+}
+
 static void print_report(const struct map_command *c, const struct mapping_series *s,
 			 const struct mapping_maps *m, const double q[3])
 {
-	printf("method    %s\n", mapping_method_name(c->chosen));
+	printf("method    %s\n", method_of(c));
 	printf("images    %d of %d x %d", s->n_echo, s->nx, s->ny);
 	for (int i = 0; i < s->n_echo && !isnan(s->te[i]); i++) {
 		if (s->n_echo <= MANY || i < 2 || i == s->n_echo - 1)
@@ -80,7 +86,7 @@ static json_t *json_report(const struct map_command *c, const struct mapping_ser
 					      json_string(mapping_kind_name((enum mapping_kind)k)));
 	}
 	json_t *j = json_pack("{s:b, s:s, s:[i,i,i], s:o, s:o, s:f, s:[f,f]}", "ok", 1, "method",
-			      mapping_method_name(c->chosen), "matrix", m->nx, m->ny, m->nz, "te", te,
+			      method_of(c), "matrix", m->nx, m->ny, m->nz, "te", te,
 			      "maps", maps, "median_ms", q[1] * 1e3, "quartiles_ms", q[0] * 1e3,
 			      q[2] * 1e3);
 	json_object_set_new(j, "voxels", json_integer((json_int_t)m->n_voxel));
@@ -90,18 +96,15 @@ static json_t *json_report(const struct map_command *c, const struct mapping_ser
 	return j;
 }
 
-static precess_status map(const struct map_command *c, const struct map_input *in)
+static precess_status finish(const struct map_command *c, const struct mapping_series *s,
+			     const struct mapping_maps *m, const struct io_volume *place)
 {
-	const struct mapping_series *s = in->series;
-	struct mapping_maps *m = NULL;
 	double q[3];
 	precess_status st;
 
-	TRY(file_output_probe(c->output));
-	TRY(mapping_run(&m, c->chosen, s, &c->o));
 	TRY(quartiles(q, m));
 	if (c->output)
-		TRY(map_write(c->output, m, mapping_method_name(c->chosen), &in->place));
+		TRY(map_write(c->output, m, method_of(c), place));
 	if (c->png)
 		TRY(map_picture(c->png, m, c->shown));
 	if (c->compile.json)
@@ -109,8 +112,38 @@ static precess_status map(const struct map_command *c, const struct map_input *i
 	else
 		print_report(c, s, m, q);
 out:
+	return st;
+}
+
+static precess_status map(const struct map_command *c, const struct map_input *in)
+{
+	struct mapping_maps *m = NULL;
+	precess_status st;
+
+	TRY(file_output_probe(c->output));
+	TRY(mapping_run(&m, c->chosen, in->series, &c->o));
+	st = finish(c, in->series, m, &in->place);
+out:
 	mapping_maps_free(m);
 	return st;
+}
+
+static int map_by_network(struct map_command *c, struct map_input *in)
+{
+	struct map_network o = { .model = c->model, .set = &c->compile.set,
+				 .threads = c->o.threads, .json = c->compile.json };
+	struct mapping_maps *m = NULL;
+	struct io_volume place;
+	int rc = map_mask(&c->o, in, c->mask);
+
+	o.fraction = c->o.threshold;
+	o.mask = c->o.mask;
+	if (!rc && file_output_probe(c->output))
+		rc = world_error(PRECESS_EIO);
+	rc = rc ? rc : map_network(&m, &place, in, &o);
+	precess_status st = rc ? PRECESS_OK : finish(c, in->series, m, &place);
+	mapping_maps_free(m);
+	return st ? world_error(st) : rc;
 }
 
 static int choices(const char *option, const char *found, const char *(*name)(int), int n)
@@ -141,8 +174,7 @@ static int set_options(struct map_command *c)
 	double t2[2] = { 1e-3, 5 };
 	char *end = NULL;
 	int noise = c->noise ? mapping_noise_find(c->noise) : MAPPING_NOISE_none;
-	int method = c->method ? mapping_method_find(c->method)
-			       : c->sequence ? MAPPING_stimulated : MAPPING_mono;
+	int method = c->method ? mapping_method_find(c->method) : MAPPING_mono;
 
 	if (method < 0)
 		return choices("--method", c->method, method_name, MAPPING_METHODS);
@@ -174,7 +206,9 @@ static int sort_files(struct map_command *c, const struct option_list *files)
 		const char *name = files->item[i];
 		size_t n = strlen(name);
 
-		if (n < 4 || strcmp(name + n - 4, ".seq") != 0)
+		if (!c->model && train_model_is(name))
+			c->model = name;
+		else if (n < 4 || strcmp(name + n - 4, ".seq") != 0)
 			c->image[c->n_image++] = name;
 		else if (c->sequence)
 			return usage_error("map", "one sequence at a time");
@@ -191,11 +225,18 @@ static int run(struct map_command *c)
 	precess_status st;
 	int rc = map_input_open(&in, c->image, c->n_image, c->te);
 
+	if (!rc && c->model) {
+		rc = map_by_network(c, &in);
+		map_input_close(&in);
+		return rc;
+	}
 	if (!rc)
-		rc = map_mask(in.series, c->mask);
+		rc = map_mask(&c->o, &in, c->mask);
 	if (!rc && c->sequence)
 		rc = map_sequence_open(&q, c->sequence, &c->compile, in.first, in.first_name);
 	if (!rc) {
+		if (c->sequence && !c->method)
+			c->chosen = in.series->n_echo > 1 ? MAPPING_stimulated : MAPPING_demodulate;
 		c->o.program = q.compiled.program;
 		c->o.param = q.param;
 		st = map(c, &in);
@@ -214,15 +255,16 @@ int cmd_map(int argc, char **argv)
 				 .o = { .b1_lo = 0.5, .b1_hi = 1 }, .compile.samples = true };
 	struct option_list files = { 0 };
 	const struct option table[] = {
-		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono or stimulated (by the files given)" },
+		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono, stimulated or demodulate (by the files given)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of the sequence (what the images tell)" },
+		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--te", NULL, OPTION_TEXT, &c.te, 0, 0, "echo times of all images, as in 35ms,50ms (what the files tell)" },
 		{ "--mask", NULL, OPTION_TEXT, &c.mask, 0, 0, "part of the first echo's magnitude (0.05), none, or FILE.h5[:/dataset] or FILE.nii" },
 		{ "--noise", NULL, OPTION_TEXT, &c.noise, 0, 0, "under the decay: none, offset or rician (none)" },
 		{ "--sigma", NULL, OPTION_REAL, &c.o.sigma, 1e-300, 1e300, "noise of real and imaginary part (rician: from outside the mask)" },
 		{ "--t2", NULL, OPTION_TEXT, &c.t2, 0, 0, "limits of T2 (1ms,5s)" },
 		{ "--b1", NULL, OPTION_TEXT, &c.b1, 0, 0, "limits of B1 for stimulated echoes, or one known value (0.5,1)" },
-		{ "--t1", NULL, OPTION_REAL, &c.o.t1, 1e-6, 1e6, "T1 of the dictionary, s (what the sequence says)" },
+		{ "--t1", NULL, OPTION_REAL, &c.o.t1, 1e-6, 1e6, "T1 assumed, s (what the sequence says)" },
 		{ "--threads", NULL, OPTION_INT, &c.o.threads, 1, 1024, "threads (default: all)" },
 		{ "--output", "-o", OPTION_TEXT, &c.output, 0, 0, "OUT.h5 of all maps, or OUT.nii[.gz] of T2 in ms with OUT-M0.nii ... beside it" },
 		{ "--png", NULL, OPTION_TEXT, &c.png, 0, 0, "picture PREFIX.png of T2 with its scale" },

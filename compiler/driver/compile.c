@@ -130,11 +130,39 @@ bool is_pulseq(const char *path)
 	return kind == LANG_PULSEQ_TEXT || kind == LANG_PULSEQ_BINARY;
 }
 
+/* "TE=20ms": a soft delay of the file gets another default. */
+static int set_soft_delay(struct ir *ir, const char *item)
+{
+	const char *eq = strchr(item, '=');
+	double v, factor;
+	struct dim d;
+	char *end;
+	if (!ir->n_param)
+		return argument_error("--set %s: this Pulseq file has no soft delays", item);
+	if (!eq || eq == item || !eq[1])
+		return argument_error("--set wants NAME=VALUE, as in --set TE=10ms; found '%s'", item);
+	for (uint32_t i = 0; i < ir->n_param; i++) {
+		struct ir_param *p = &ir->param[i];
+		if (strlen(p->name) != (size_t)(eq - item) || strncmp(p->name, item, strlen(p->name)))
+			continue;
+		v = strtod(eq + 1, &end);
+		if (end == eq + 1 || !unit_find(end, strlen(end), &factor, &d) ||
+		    !dim_equal(d, p->dim))
+			return argument_error("--set %s: a soft delay wants a time, as in %s=10ms", item,
+					      p->name);
+		if (!(v * factor >= p->lo && v * factor <= p->hi))
+			return argument_error("--set %s: the file's delays allow %g ms .. %g ms", item,
+					      p->lo * 1e3, p->hi * 1e3);
+		p->value = v * factor;
+		return EXIT_OK;
+	}
+	return argument_error("--set %s: the file has no soft delay of this name; it has %s%s", item,
+			      ir->param[0].name, ir->n_param > 1 ? " and others" : "");
+}
+
 static int compile_pulseq(struct compiled *c, const struct compile_options *o)
 {
 	struct text warnings;
-	if (o->set.n)
-		return argument_error("--set %s: a Pulseq file has no parameters", o->set.item[0]);
 	if (o->dump && !strcmp(o->dump, "tree"))
 		return argument_error("--dump tree: a Pulseq file has none; ir and schedule can be "
 				      "shown");
@@ -145,7 +173,12 @@ static int compile_pulseq(struct compiled *c, const struct compile_options *o)
 	text_free(&warnings);
 	if (st)
 		return world_error(st);
-	int rc = back_end(c, o);
+	int rc = EXIT_OK;
+	for (size_t i = 0; !rc && i < o->set.n; i++)
+		rc = set_soft_delay(c->ir, o->set.item[i]);
+	if (rc)
+		return rc;
+	rc = back_end(c, o);
 	if (!o->json)
 		print_diagnostics(c->lang);
 	return rc;

@@ -14,4 +14,8 @@ struct evaluate_command {
 /* Returns an exit status, told. */
 int evaluate_map(struct learn_model *m, struct evaluate_command *c);
 
+/* A map instead of a model: `--truth` is among the options, and then all of it. */
+bool evaluate_truth_asked(int argc, char **argv);
+int evaluate_truth(int argc, char **argv);
+
 #endif

@@ -18,7 +18,7 @@ static void help(FILE *f)
 {
 	fprintf(f, "Precess %s: pulse sequences, compiled and simulated exactly\n\n", PRECESS_VERSION);
 	for (size_t i = 0; i < PRECESS_COUNT(commands); i++)
-		fprintf(f, "  precess %-9s %s\n", commands[i].name, commands[i].doc);
+		fprintf(f, "  precess %-11s %s\n", commands[i].name, commands[i].doc);
 	fprintf(f, "\n`precess COMMAND --help` lists the options of one command.\n");
 }
 

@@ -9,10 +9,13 @@
  * list "35ms,50ms" for all images in the order given, or NULL: what the files tell. */
 struct map_input {
 	struct mapping_series *series;
+	bool *mask;               /* from a file; NULL: none was named */
 	struct io_image *first;   /* for its parameters */
 	struct io_volume place;   /* of the first in space; without values */
 	const char *first_name;
 };
+/* One file, as above. */
+precess_status map_read_image(struct io_image **out, const char *name);
 int map_input_open(struct map_input *in, const char *const *name, size_t n, const char *te);
 void map_input_close(struct map_input *in);
 
@@ -24,8 +27,21 @@ struct map_sequence {
 int map_sequence_open(struct map_sequence *q, const char *path, const struct compile_options *o,
 		      const struct io_image *image, const char *image_name);
 void map_sequence_close(struct map_sequence *q);
-/* `text`: a fraction of the first echo's magnitude, "none", or a file whose zeros are left out. */
-int map_mask(struct mapping_series *s, const char *text);
+/* `text`: a fraction of the first echo's magnitude, "none", or a file whose zeros are left out, whose
+ * mask is in->mask. */
+int map_mask(struct mapping_options *o, struct map_input *in, const char *text);
+/* T2 of every slice by a network, finer than the images; `place` is that of the maps. Returns an exit
+ * status, told. */
+struct map_network {
+	const char *model;
+	const struct option_list *set; /* parameters that the images do not tell */
+	double fraction;   /* of the images' 99th percentile, below which there is no map; < 0: 0 */
+	const bool *mask;  /* per voxel of the images; NULL: all */
+	int threads;
+	bool json;
+};
+int map_network(struct mapping_maps **out, struct io_volume *place, const struct map_input *in,
+		const struct map_network *o);
 /* "LO,HI" of a time; false, told, when it is not. */
 bool map_range(double range[2], const char *option, const char *text);
 

@@ -16,9 +16,10 @@ static const char *read_time(double *t, const char *option, const char *text)
 
 	*t = strtod(text, &end);
 	if (end == text || end >= text + n ||
-	    !unit_find(end, (size_t)(text + n - end), &factor, &d) || d.s != 1 || d.m || d.T || d.rad) {
-		argument_error("%s wants times with units, as in %s 35ms,50ms; found '%s'", option, option,
-			       text);
+	    !unit_find(end, (size_t)(text + n - end), &factor, &d) || d.s != 1 || d.m || d.T ||
+	    d.rad) {
+		argument_error("%s wants times with units, as in %s 35ms,50ms; found '%s'", option,
+			       option, text);
 		return NULL;
 	}
 	*t *= factor;
@@ -32,8 +33,8 @@ bool map_range(double range[2], const char *option, const char *text)
 	if (s)
 		s = read_time(&range[1], option, s);
 	if (s && (*s || !(range[0] >= 0 && range[1] > range[0]))) {
-		argument_error("%s wants two rising times, as in %s 10ms,2s; found '%s'", option, option,
-			       text);
+		argument_error("%s wants two rising times, as in %s 10ms,2s; found '%s'", option,
+			       option, text);
 		s = NULL;
 	}
 	return s != NULL;
@@ -118,6 +119,13 @@ out:
 	return st;
 }
 
+precess_status map_read_image(struct io_image **out, const char *name)
+{
+	struct io_volume place;
+
+	return read_image(out, &place, name);
+}
+
 /* ------------------------------------------------------------------ a series */
 static precess_status add_image(struct map_input *in, const struct io_image *m, const char *name)
 {
@@ -131,15 +139,18 @@ static precess_status add_image(struct map_input *in, const struct io_image *m, 
 		memcpy(s->voxel, m->voxel, sizeof s->voxel);
 	}
 	if (m->nx != s->nx || m->ny != s->ny || m->nz != s->nz)
-		return precess_fail(PRECESS_EINVAL, "%s is %d x %d x %d, %s %d x %d x %d: all images must "
-				    "have one matrix", name, m->nx, m->ny, m->nz, in->first_name, s->nx,
-				    s->ny, s->nz);
+		return precess_fail(PRECESS_EINVAL,
+				    "%s is %d x %d x %d, %s %d x %d x %d: all images must "
+				    "have one matrix",
+				    name, m->nx, m->ny, m->nz, in->first_name, s->nx, s->ny, s->nz);
 	for (int i = 0; i < m->n_set; i++) {
 		double te = m->te ? m->te[i] : NAN;
 
 		if (isnan(te) && s->n_echo)
-			return precess_fail(PRECESS_EINVAL, "%s does not tell the echo time of image %d: "
-					    "name those of all images with --te", name, i + 1);
+			return precess_fail(PRECESS_EINVAL,
+					    "%s does not tell the echo time of image %d: "
+					    "name those of all images with --te",
+					    name, i + 1);
 		TRY(mapping_series_add(s, te, m->data + (size_t)i * size));
 	}
 out:
@@ -191,12 +202,14 @@ int map_input_open(struct map_input *in, const char *const *name, size_t n, cons
 void map_input_close(struct map_input *in)
 {
 	mapping_series_free(in->series);
+	free(in->mask);
 	io_image_free(in->first);
 }
 
 /* ------------------------------------------------------------------ the mask */
-static int mask_file(struct mapping_series *s, const char *name)
+static int mask_file(struct map_input *in, const char *name)
 {
+	const struct mapping_series *s = in->series;
 	size_t n = MAPPING_VOXELS(s);
 	struct io_volume place;
 	struct io_image *m;
@@ -205,29 +218,35 @@ static int mask_file(struct mapping_series *s, const char *name)
 	if (st)
 		return world_error(st);
 	if ((size_t)m->n_set * (size_t)m->nz != (size_t)s->nz || m->ny != s->ny || m->nx != s->nx)
-		st = precess_fail(PRECESS_EINVAL, "the mask %s is %d x %d x %d, the images are %d x %d x "
-				  "%d", name, m->nx, m->ny, m->nz * m->n_set, s->nx, s->ny, s->nz);
-	else if (!(s->mask = calloc(n + 1, sizeof *s->mask)))
+		st = precess_fail(PRECESS_EINVAL,
+				  "the mask %s is %d x %d x %d, the images are %d x %d x "
+				  "%d",
+				  name, m->nx, m->ny, m->nz * m->n_set, s->nx, s->ny, s->nz);
+	else if (!(in->mask = calloc(n + 1, sizeof *in->mask)))
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for a mask");
 	for (size_t i = 0; i < n && !st; i++)
-		s->mask[i] = m->data[2 * i] != 0;
+		in->mask[i] = m->data[2 * i] != 0;
 	io_image_free(m);
 	return st ? world_error(st) : EXIT_OK;
 }
 
-int map_mask(struct mapping_series *s, const char *text)
+int map_mask(struct mapping_options *o, struct map_input *in, const char *text)
 {
 	char *end;
-	double fraction = strtod(text, &end);
-	precess_status st;
+	int rc;
 
-	if (!strcmp(text, "none"))
-		return EXIT_OK;
-	if (*end || end == text)
-		return mask_file(s, text);
-	if (!(fraction >= 0 && fraction < 1))
-		return argument_error("--mask wants a part of the first echo's magnitude in 0..1, \"none\" "
-				      "or a file; found '%s'", text);
-	st = mapping_mask_threshold(s, fraction);
-	return st ? world_error(st) : EXIT_OK;
+	o->threshold = strtod(text, &end);
+	if (!strcmp(text, "none")) {
+		o->threshold = -1;
+	} else if (*end || end == text) {
+		if ((rc = mask_file(in, text)) != 0)
+			return rc;
+		o->mask = in->mask;
+	} else if (!(o->threshold >= 0 && o->threshold < 1)) {
+		return argument_error(
+			"--mask wants a part of the first echo's magnitude in 0..1, \"none\" "
+			"or a file; found '%s'",
+			text);
+	}
+	return EXIT_OK;
 }

@@ -7,8 +7,13 @@
 static precess_status write_hdf5(const char *path, const struct mapping_maps *m, const char *method)
 {
 	struct io_map map[MAPPING_KINDS];
-	struct io_maps file = { .nx = m->nx, .ny = m->ny, .nz = m->nz, .map = map,
-				.n_map = MAPPING_KINDS, .method = method, .command = command_line() };
+	struct io_maps file = { .nx = m->nx,
+				.ny = m->ny,
+				.nz = m->nz,
+				.map = map,
+				.n_map = MAPPING_KINDS,
+				.method = method,
+				.command = command_line() };
 
 	memcpy(file.voxel, m->voxel, sizeof file.voxel);
 	for (int k = 0; k < MAPPING_KINDS; k++)
@@ -18,8 +23,8 @@ static precess_status write_hdf5(const char *path, const struct mapping_maps *m,
 }
 
 /* One map; `v` has its place and room for its values. */
-static precess_status write_volume(const char *path, struct io_volume *v, const struct mapping_maps *m,
-				   enum mapping_kind k)
+static precess_status write_volume(const char *path, struct io_volume *v,
+				   const struct mapping_maps *m, enum mapping_kind k)
 {
 	bool is_time = !strcmp(mapping_kind_unit(k), "s");
 	size_t dot = strlen(path) - (strstr(path, ".nii.gz") ? 7 : 4);
@@ -70,8 +75,13 @@ precess_status map_write(const char *path, const struct mapping_maps *m, const c
 precess_status map_picture(const char *prefix, const struct mapping_maps *m, const double window[2])
 {
 	size_t slice = (size_t)m->nx * (size_t)m->ny * (size_t)(m->nz / 2);
-	struct plot_map p = { .title = "T2", .unit = "ms", .value = m->map[MAPPING_T2] + slice,
-			      .nx = m->nx, .ny = m->ny, .scale = 1e3, .lo = window[0] * 1e3,
+	struct plot_map p = { .title = "T2",
+			      .unit = "ms",
+			      .value = m->map[MAPPING_T2] + slice,
+			      .nx = m->nx,
+			      .ny = m->ny,
+			      .scale = 1e3,
+			      .lo = window[0] * 1e3,
 			      .hi = window[1] * 1e3 };
 	struct text name;
 	precess_status st;

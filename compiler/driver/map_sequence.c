@@ -37,8 +37,10 @@ int map_sequence_open(struct map_sequence *q, const char *path, const struct com
 		}
 	}
 	if (image->program_hash && strcmp(image->program_hash, p->hash) != 0)
-		fprintf(stderr, "precess: warning: %s was made by another sequence than %s, or by "
-			"another version of it\n", image_name, path);
+		fprintf(stderr,
+			"precess: warning: %s was made by another sequence than %s, or by "
+			"another version of it\n",
+			image_name, path);
 	return EXIT_OK;
 }
 

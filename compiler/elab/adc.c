@@ -146,7 +146,8 @@ static bool labels(struct evaluator *ev, struct call *c, struct adc *a)
 			continue;
 		at.span = v->span;
 		if (v->kind == VALUE_BOOL) {
-			if (!value_truth(ev, v, &at, "`reverse`", &truth))
+			if (!value_truth(ev, v, &at, arena_printf(ev->arena, "`%s`", names[i]),
+					 &truth))
 				return false;
 			a->label[i] = truth;
 			continue;

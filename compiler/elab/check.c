@@ -159,7 +159,8 @@ void check_coverage(struct evaluator *ev)
 	for (uint32_t i = 0; i < ev->time.n_event; i++) {
 		const struct ir_event *e = &ev->event[i];
 
-		if (e->kind != IR_ADC || e->label[IR_LABEL_line] < 0)
+		if (e->kind != IR_ADC || e->label[IR_LABEL_line] < 0 ||
+		    e->label[IR_LABEL_nav] > 0 || e->label[IR_LABEL_noise] > 0)
 			continue;
 		if (e->label[IR_LABEL_line] >= lines) {
 			error_at(ev, "E41", e->span, "line %d is outside 0 .. %d",

@@ -46,9 +46,9 @@ struct elab_options {
 	size_t n_set;
 	const char *const *path; /* folders searched for modules, after the file's own folder */
 	size_t n_path;
-	elab_texts texts;        /* NULL: files are as they are on disk */
+	elab_texts texts; /* NULL: files are as they are on disk */
 	void *texts_context;
-	elab_reader reader;      /* NULL: such shapes are refused */
+	elab_reader reader;       /* NULL: such shapes are refused */
 	struct elab_index *index; /* filled, also after errors; NULL: nobody asks */
 };
 
@@ -76,8 +76,8 @@ struct elab_place {
 };
 void elab_locate(struct elab_place *out, struct lang *l, const struct elab_options *options,
 		 const struct elab_importer *from, const char *name);
-/* Modules that an import may name, those of the standard library first; of folders the ones in it
- * and in the folder that `name` begins with. */
+/* Modules that an import may name, in the order of their names: those of the standard library, of
+ * every folder that is searched, and of the folder in it that `name` begins with. */
 size_t elab_modules(const char *const **out, struct lang *l, const struct elab_options *options,
 		    const struct elab_importer *from, const char *name);
 /* The module that was meant by a name that is nowhere, or NULL. */

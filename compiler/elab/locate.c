@@ -1,5 +1,5 @@
-/* Where a module is: a file or in a library, beside who imports it or in a folder of the search path,
- * last in the standard library. */
+/* Where a module is: a file or in a library, beside who imports it or in a folder of the search
+ * path, last in the standard library. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,13 @@
 #include "compiler/elab/stdlib.h"
 
 #define LIMIT_NEAR 256 /* names that may be meant */
+#define LIMIT_DEPTH 8  /* folders in each other that are searched for them */
 
 const struct library *elab_standard(struct lang *l)
 {
 	struct library *lib;
 
-	if (library_parse(&lib, lang_arena(l), (const char *)stdlib_bytes, stdlib_size,
-			  ""))
+	if (library_parse(&lib, lang_arena(l), (const char *)stdlib_bytes, stdlib_size, ""))
 		abort(); /* the build made it */
 	return lib;
 }
@@ -156,8 +156,9 @@ static void near_library(struct near *c, const struct library *lib)
 		near_add(c, lib->module[i].name);
 }
 
-/* Modules and libraries in a folder; `prefix` is what their names begin with: "" or "shapes.". */
-static void near_folder(struct near *c, const char *folder, const char *prefix)
+/* Modules and libraries in a folder. `prefix` is what their names begin with, "" or "shapes."; of a
+ * library the folders inside count, too. */
+static void near_folder(struct near *c, const char *folder, const char *prefix, int depth)
 {
 	struct arena *a = lang_arena(c->l);
 	const struct dirent *e;
@@ -172,9 +173,17 @@ static void near_folder(struct near *c, const char *folder, const char *prefix)
 		else if (!*prefix && n > k && !strcmp(e->d_name + n - k, LIBRARY_ENDING) &&
 			 !library_read(&lib, a, in_folder(a, folder, e->d_name, "")))
 			near_library(c, lib);
+		else if (*prefix && !strchr(e->d_name, '.') && depth < LIMIT_DEPTH)
+			near_folder(c, in_folder(a, folder, e->d_name, ""),
+				    arena_printf(a, "%s%s.", prefix, e->d_name), depth + 1);
 	}
 	if (d)
 		closedir(d);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 size_t elab_modules(const char *const **out, struct lang *l, const struct elab_options *options,
@@ -191,13 +200,14 @@ size_t elab_modules(const char *const **out, struct lang *l, const struct elab_o
 	c->l = l;
 	near_library(c, elab_standard(l));
 	if (home && of_library(from->module, first))
-		near_folder(c, home, prefix);
+		near_folder(c, home, prefix, 0);
 	for (size_t i = 0; i <= (options ? options->n_path : 0); i++) {
 		if (i)
 			folder = options->path[i - 1];
-		near_folder(c, folder, "");
-		near_folder(c, in_folder(a, folder, first, ""), prefix);
+		near_folder(c, folder, "", 0);
+		near_folder(c, in_folder(a, folder, first, ""), prefix, 0);
 	}
+	qsort(c->name, c->n, sizeof *c->name, by_name); /* folders have no order */
 	*out = c->name;
 	return c->n;
 }

@@ -22,7 +22,7 @@ static struct module *module_loaded(struct evaluator *ev, const char *path,
 	for (struct module *m = ev->modules; m; m = m->next)
 		if (path ? m->path && !strcmp(m->path, path)
 			 : m->library && !strcmp(m->library->path, lib->path) &&
-				   !strcmp(m->name, name))
+				    !strcmp(m->name, name))
 			return m;
 	return NULL;
 }
@@ -47,9 +47,10 @@ static struct module *module_from_library(struct evaluator *ev, const struct lib
 	m = module_new(ev, text->name);
 	m->library = lib;
 	m->standard = !*lib->path;
-	m->file = lang_parse(ev->l, arena_printf(ev->arena, m->standard ? "%s<%s>" : "%s(%s)",
-						 lib->path, text->name),
-			     text->text, text->n);
+	m->file = lang_parse(
+		ev->l,
+		arena_printf(ev->arena, m->standard ? "%s<%s>" : "%s(%s)", lib->path, text->name),
+		text->text, text->n);
 	return module_fill(ev, m);
 }
 
@@ -102,8 +103,10 @@ static void error_no_module(struct evaluator *ev, const struct elab_importer *fr
 	diag_note(ev->l, d, span_none, "searched: %sthe standard library", searched);
 	suggest(ev, d, from, name);
 	if (!d->help)
-		diag_help(ev->l, d, "`--library-path FOLDER` or PRECESS_PATH name the folder that "
-				    "holds `%s`", name);
+		diag_help(ev->l, d,
+			  "`--library-path FOLDER` or PRECESS_PATH name the folder that "
+			  "holds `%s`",
+			  name);
 }
 
 static void error_lacking(struct evaluator *ev, const struct elab_importer *from, const char *name,
@@ -140,7 +143,8 @@ static void error_unusable(struct evaluator *ev, const char *name, struct span a
 
 	if (newer)
 		diag_help(ev->l, d,
-			  "this is precess " PRECESS_VERSION "; use a newer one, or build the library "
+			  "this is precess " PRECESS_VERSION
+			  "; use a newer one, or build the library "
 			  "again with this one");
 	else
 		diag_help(ev->l, d, "build it again: `precess build FOLDER -o %s`", place->path);

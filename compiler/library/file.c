@@ -23,6 +23,7 @@ void library_write(struct text *out, struct library *lib)
 	struct text rest;
 
 	text_init(&rest);
+	text_printf(&rest, "library %s\n", lib->name);
 	for (size_t i = 0; i < lib->n_module; i++) {
 		struct library_module *m = &lib->module[i];
 
@@ -34,8 +35,8 @@ void library_write(struct text *out, struct library *lib)
 	for (size_t i = 0; i < lib->n_module; i++)
 		text_add(&rest, lib->module[i].text, lib->module[i].n);
 	hash_hex(lib->hash, rest.data, rest.n);
-	text_printf(out, "seqlib %d\nlibrary %s\nlanguage %d\nhash %s\n", FORMAT_VERSION, lib->name,
-		    LANG_VERSION, lib->hash);
+	text_printf(out, "seqlib %d\nlanguage %d\nhash %s\n", FORMAT_VERSION, LANG_VERSION,
+		    lib->hash);
 	text_add(out, rest.data, rest.n);
 	text_free(&rest);
 }
@@ -67,7 +68,8 @@ static const char *next_word(struct reader *r, const char *word)
 {
 	size_t n = strlen(word);
 
-	return next_line(r) && !strncmp(r->line, word, n) && r->line[n] == ' ' ? r->line + n + 1 : NULL;
+	return next_line(r) && !strncmp(r->line, word, n) && r->line[n] == ' ' ? r->line + n + 1
+									       : NULL;
 }
 
 static precess_status damaged(const struct reader *r, const char *why)
@@ -86,30 +88,25 @@ static precess_status version(struct reader *r, const char *word, int known)
 	if (v == known)
 		return PRECESS_OK;
 	return precess_fail(PRECESS_ENOTSUP, "%s is %s version %ld, this compiler knows %d",
-			    r->lib->path, *word == 's' ? "of library format" : "written in language",
-			    v, known);
+			    r->lib->path,
+			    *word == 's' ? "of library format" : "written in language", v, known);
 }
 
-/* Head lines up to the hash, which is checked before anything below it is believed. */
+/* Lines up to the hash. They say whether this program can read the rest at all. */
 static precess_status read_head(struct reader *r)
 {
-	char hash[65];
 	const char *s;
 	precess_status st = version(r, "seqlib", FORMAT_VERSION);
 
 	if (st)
 		return st;
-	s = next_word(r, "library");
-	if (!s || !*s || strlen(s) > NAME_LIMIT)
-		return damaged(r, "is damaged: it does not say its name");
-	r->lib->name = arena_copy(r->arena, s, strlen(s));
 	st = version(r, "language", LANG_VERSION);
 	if (st)
 		return st;
 	s = next_word(r, "hash");
 	if (!s || strlen(s) != 64)
 		return damaged(r, "is damaged: it has no hash");
-	memcpy(r->lib->hash, s, sizeof hash);
+	memcpy(r->lib->hash, s, sizeof r->lib->hash);
 	return PRECESS_OK;
 }
 
@@ -131,10 +128,15 @@ static bool read_module(struct reader *r, struct library_module *m)
 static precess_status read_table(struct reader *r, size_t *total)
 {
 	struct library *lib = r->lib;
+	const char *s = next_word(r, "library");
 	bool closed = false;
 	size_t room = 0;
 
-	for (*total = 0; next_line(r);) {
+	*total = 0;
+	if (!s || !*s || strlen(s) > NAME_LIMIT)
+		return damaged(r, "is damaged: it does not say its name");
+	lib->name = arena_copy(r->arena, s, strlen(s));
+	while (next_line(r)) {
 		closed = !strcmp(r->line, "texts");
 		if (closed)
 			break;
@@ -174,7 +176,8 @@ precess_status library_parse(struct library **out, struct arena *a, const char *
 	if (st)
 		return st;
 	if ((size_t)(r.end - r.at) < total)
-		return precess_fail(PRECESS_EINVAL, "%s is cut short: %zu of %zu bytes of text are there",
+		return precess_fail(PRECESS_EINVAL,
+				    "%s is cut short: %zu of %zu bytes of text are there",
 				    r.lib->path, (size_t)(r.end - r.at), total);
 	hash_hex(hash, covered, (size_t)(r.end - covered));
 	if (strcmp(hash, r.lib->hash))

@@ -70,8 +70,8 @@ static void check_name(struct gatherer *g, const struct node *file, const char *
 	if (!file->name) /* the header was told already */
 		return;
 	if (file->kind == NODE_MODULE) {
-		d = diag_error(g->l, "E54", file->name_span, "this file is `%s` in the library `%s`",
-			       wanted, g->lib->name);
+		d = diag_error(g->l, "E54", file->name_span,
+			       "this file is `%s` in the library `%s`", wanted, g->lib->name);
 		diag_help(g->l, d, "`module %s`, or move the file", wanted);
 		d->replacement = wanted;
 		return;
@@ -160,6 +160,7 @@ precess_status library_gather(struct library **out, const char *const **file, st
 	add_folder(&g, folder, name, 0);
 	*file = g.file;
 	if (!g.status && !g.lib->n_module)
-		return precess_fail(PRECESS_EINVAL, "%s holds no module: no file ends in .seq", folder);
+		return precess_fail(PRECESS_EINVAL, "%s holds no module: no file ends in .seq",
+				    folder);
 	return g.status;
 }

@@ -1,10 +1,10 @@
-/* Libraries: the modules of a folder in one file, NAME.seqlib, from which `import NAME.module` takes
- * them; and what a module's text says about itself. The file is text:
+/* Libraries: the modules of a folder in one file, NAME.seqlib, from which `import NAME.module`
+ * takes them; and what a module's text says about itself. The file is text:
  *
  *	seqlib 1
- *	library shapes
  *	language 1                             what its modules are written in
  *	hash <SHA-256 of all that follows this line>
+ *	library shapes
  *	module shapes.lobes 2 412 <SHA-256>    version (0: none), bytes, hash of the text
  *	texts
  *	...                                    one after the other
@@ -28,7 +28,7 @@ struct library_module {
 };
 
 struct library {
-	const char *name, *path; /* path "": not read from a file */
+	const char *name, *path;       /* path "": not read from a file */
 	struct library_module *module; /* by name */
 	size_t n_module;
 	char hash[65];
@@ -52,8 +52,8 @@ precess_status library_gather(struct library **out, const char *const **file, st
 /* Fills in the hashes and appends the bytes of the file. */
 void library_write(struct text *out, struct library *lib);
 
-/* "a/b/epi.seq" is module "shapes.b.epi" of the folder "a", or the file is elsewhere and there is no
- * such folder: NULL. */
+/* "a/b/epi.seq" is module "shapes.b.epi" of the folder "a". NULL where the file's path does not end
+ * as the module's name does. */
 const char *library_home(struct arena *a, const char *path, const char *module);
 /* The file of a module below its home: "shapes.b.epi" -> "a/b/epi.seq". */
 const char *library_file(struct arena *a, const char *home, const char *module);

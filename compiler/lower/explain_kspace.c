@@ -87,7 +87,10 @@ static struct line *collect(const struct explain *x, uint32_t *n)
 		longest = p->event[i].n > longest ? p->event[i].n : longest;
 	k = calloc(4 * (size_t)longest, sizeof *k);
 	for (uint32_t r = 0; a && k && excited && r < p->n_readout; r++) {
-		if (p->readout[r].class_ == PROGRAM_READOUT_LINE)
+		const int32_t *label = p->event[p->readout[r].event].label;
+
+		if (p->readout[r].class_ == PROGRAM_READOUT_LINE &&
+		    label[PROGRAM_LABEL_nav] <= 0 && label[PROGRAM_LABEL_noise] <= 0)
 			locate(&a[(*n)++], x->d, r, k, k + 3 * (size_t)longest, excited);
 	}
 	free(excited);

@@ -74,7 +74,8 @@ static void add_target(struct text *t, const struct document *d, const struct ls
 		add_line(t, d, n->span);
 		return;
 	}
-	if (n->kind == NODE_DEF || n->kind == NODE_BLOCK || (target->d != d && is_symbol(n->kind))) {
+	if (n->kind == NODE_DEF || n->kind == NODE_BLOCK ||
+	    (target->d != d && is_symbol(n->kind))) {
 		struct library_symbol s = library_symbol(target->d->lang, n);
 		text_printf(t, "```seq\n%s\n```\n", s.signature);
 		add_value(t, d, here);
@@ -126,8 +127,8 @@ json_t *answer_hover(struct document *d, const json_t *params)
 		add_value(&t, d, word);
 	}
 	if (t.n)
-		j = json_pack("{s:{s:s, s:s}, s:o}", "contents", "kind", "markdown", "value", t.data,
-			      "range", document_range(d, word));
+		j = json_pack("{s:{s:s, s:s}, s:o}", "contents", "kind", "markdown", "value",
+			      t.data, "range", document_range(d, word));
 	text_free(&t);
 	return j;
 }
@@ -221,7 +222,8 @@ json_t *answer_signature(struct document *d, const json_t *params)
 	uint32_t byte = asked(d, params);
 	struct span callee;
 	int argument;
-	if (!call_around(d, byte, &callee, &argument) || !*(formals = call_formals(d, callee, &doc)))
+	if (!call_around(d, byte, &callee, &argument) ||
+	    !*(formals = call_formals(d, callee, &doc)))
 		return NULL;
 	json_t *list = json_array();
 	for (const char *f = formals; *f;) {
@@ -231,7 +233,8 @@ json_t *answer_signature(struct document *d, const json_t *params)
 		f += strspn(f, ", ");
 	}
 	const char *label = arena_printf(lang_arena(d->lang), "%.*s(%s)",
-					 (int)(callee.end - callee.begin), s + callee.begin, formals);
+					 (int)(callee.end - callee.begin), s + callee.begin,
+					 formals);
 	json_t *signature = json_pack("{s:s, s:o}", "label", label, "parameters", list);
 	if (*doc)
 		json_object_set_new(signature, "documentation", json_string(doc));

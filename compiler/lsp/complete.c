@@ -5,13 +5,19 @@
 
 #include "compiler/lsp/server.h"
 
-enum { KIND_FUNCTION = 3, KIND_VARIABLE = 6, KIND_MODULE = 9, KIND_UNIT = 11, KIND_KEYWORD = 14,
-       KIND_ARGUMENT = 5 };
+enum {
+	KIND_FUNCTION = 3,
+	KIND_VARIABLE = 6,
+	KIND_MODULE = 9,
+	KIND_UNIT = 11,
+	KIND_KEYWORD = 14,
+	KIND_ARGUMENT = 5
+};
 
 static void offer(json_t *list, const char *label, int kind, const char *detail)
 {
-	json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "label", label, "kind", kind,
-					      "detail", detail));
+	json_array_append_new(
+		list, json_pack("{s:s, s:i, s:s}", "label", label, "kind", kind, "detail", detail));
 }
 
 static void offer_units(json_t *list)
@@ -47,7 +53,7 @@ static void offer_module(json_t *list, const struct document *m)
 	for (size_t i = 0; i < n; i++)
 		offer(list, s[i].name,
 		      s[i].node->kind == NODE_DEF || s[i].node->kind == NODE_BLOCK ? KIND_FUNCTION
-										 : KIND_VARIABLE,
+										   : KIND_VARIABLE,
 		      s[i].signature);
 }
 
@@ -55,8 +61,9 @@ static void offer_imported(json_t *list, struct document *d)
 {
 	for (uint32_t i = 0; i < d->tree->n_kid; i++) {
 		const struct node *n = d->tree->kid[i];
-		struct document *m = n->kind == NODE_IMPORT && !n->n_kid && !n->doc ? modules_of(d, n)
-										    : NULL;
+		struct document *m = n->kind == NODE_IMPORT && !n->n_kid && !n->doc
+					     ? modules_of(d, n)
+					     : NULL;
 		if (m)
 			offer_module(list, m);
 	}
@@ -73,11 +80,10 @@ static void offer_modules(json_t *list, struct document *d, const char *path, st
 	for (int begun = 1; begun >= 0; begun--) /* first those that begin as what is typed */
 		for (size_t i = 0; i < n; i++)
 			if ((strncmp(name[i], path, strlen(path)) == 0) == begun)
-				json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:o}", "label",
-								      name[i], "kind", KIND_MODULE,
-								      "filterText", name[i],
-								      "textEdit",
-								      document_edit(d, at, name[i])));
+				json_array_append_new(
+					list, json_pack("{s:s, s:i, s:s, s:o}", "label", name[i],
+							"kind", KIND_MODULE, "filterText", name[i],
+							"textEdit", document_edit(d, at, name[i])));
 }
 
 /* On a line that begins with `import`: what may stand at `byte`. A line that is being typed is no
@@ -154,7 +160,8 @@ static void offer_members(json_t *list, struct document *d, uint32_t dot)
 	size_t n = object.end - object.begin;
 	for (uint32_t i = 0; i < d->tree->n_kid; i++) {
 		const struct node *k = d->tree->kid[i];
-		if (k->kind != NODE_IMPORT || !k->doc || strlen(k->doc) != n || memcmp(k->doc, s, n))
+		if (k->kind != NODE_IMPORT || !k->doc || strlen(k->doc) != n ||
+		    memcmp(k->doc, s, n))
 			continue;
 		struct document *m = modules_of(d, k);
 		if (m)

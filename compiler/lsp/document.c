@@ -14,8 +14,9 @@ struct document *document_find(struct server *s, const char *uri)
 
 static int hex(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-										 : -1;
+	return c >= '0' && c <= '9'                 ? c - '0'
+	       : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						    : -1;
 }
 
 char *document_path_of(const char *uri)
@@ -192,7 +193,7 @@ json_t *document_edit(const struct document *d, struct span at, const char *text
 }
 
 /* ------------------------------------------------------------------ diagnostics */
-/* A place in a file; false for one inside a library, which has no address before it is asked for. */
+/* Is the place in a file? One inside a library has no address before it is asked for. */
 static bool is_file(const struct document *d, struct span at)
 {
 	if (at.source == UINT32_MAX)
@@ -209,11 +210,11 @@ static json_t *related(const struct document *d, const struct diag *g)
 		if (!is_file(d, n->span))
 			continue;
 		bool own = n->span.source == d->source;
-		char *uri = own ? strdup(d->uri) :
-				  document_uri_of(lang_source_path(d->lang, n->span.source));
+		char *uri = own ? strdup(d->uri)
+				: document_uri_of(lang_source_path(d->lang, n->span.source));
 		json_array_append_new(list, json_pack("{s:{s:s, s:o}, s:s}", "location", "uri", uri,
-						      "range", document_range(d, n->span), "message",
-						      n->text));
+						      "range", document_range(d, n->span),
+						      "message", n->text));
 		free(uri);
 	}
 	return list;
@@ -249,7 +250,8 @@ static json_t *diagnostic(const struct document *d, const struct diag *g)
 	if (!own) {
 		int line, column;
 		lang_place(d->lang, g->span.source, g->span.begin, &line, &column);
-		text_printf(&t, "%s:%d:%d: ", lang_source_path(d->lang, g->span.source), line, column);
+		text_printf(&t, "%s:%d:%d: ", lang_source_path(d->lang, g->span.source), line,
+			    column);
 	}
 	text_printf(&t, "%s", g->text);
 	for (int i = 0; i < g->n_note; i++)

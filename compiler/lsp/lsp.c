@@ -54,22 +54,21 @@ static void reply_error(struct server *s, const json_t *id, int code, const char
 static json_t *capabilities(void)
 {
 	return json_pack(
-		"{s:{s:i, s:b, s:b, s:b, s:b, s:{s:b}, s:b, s:b, s:b, s:b, s:{s:[s,s,s]}, s:{s:[s,s]},"
+		"{s:{s:i, s:b, s:b, s:b, s:b, s:{s:b}, s:b, s:b, s:b, s:b, s:{s:[s,s,s]}, "
+		"s:{s:[s,s]},"
 		" s:{s:o, s:b}}, s:{s:s, s:s}}",
 		"capabilities", "textDocumentSync", 1, "hoverProvider", 1, "definitionProvider", 1,
 		"referencesProvider", 1, "documentHighlightProvider", 1, "renameProvider",
-		"prepareProvider", 1,
-		"documentSymbolProvider", 1, "documentFormattingProvider", 1, "codeActionProvider", 1,
-		"inlayHintProvider", 1, "completionProvider", "triggerCharacters", ".", "(", ",",
-		"signatureHelpProvider", "triggerCharacters", "(", ",", "semanticTokensProvider",
-		"legend", tokens_legend(), "full", 1, "serverInfo", "name", "precess", "version",
-		PRECESS_VERSION);
+		"prepareProvider", 1, "documentSymbolProvider", 1, "documentFormattingProvider", 1,
+		"codeActionProvider", 1, "inlayHintProvider", 1, "completionProvider",
+		"triggerCharacters", ".", "(", ",", "signatureHelpProvider", "triggerCharacters",
+		"(", ",", "semanticTokensProvider", "legend", tokens_legend(), "full", 1,
+		"serverInfo", "name", "precess", "version", PRECESS_VERSION);
 }
 
 static const char *uri_of(const json_t *params)
 {
-	return json_string_value(
-		json_object_get(json_object_get(params, "textDocument"), "uri"));
+	return json_string_value(json_object_get(json_object_get(params, "textDocument"), "uri"));
 }
 
 static void check_all(struct server *s)
@@ -92,7 +91,8 @@ static void change(struct server *s, const json_t *params, bool open)
 	if (!uri || !json_is_string(text) || (!open && (!d || json_object_get(holder, "range"))))
 		return;
 	d = document_open(s, uri);
-	document_stale(s, d);
+	if (!d->tree || d->tree->kind == NODE_MODULE) /* nobody imports a sequence */
+		document_stale(s, d);
 	document_text(d, json_string_value(text), json_string_length(text),
 		      json_integer_value(json_object_get(document, "version")));
 }
@@ -106,7 +106,8 @@ static void workspace(struct server *s, const json_t *params)
 		"didChangeWatchedFiles");
 	s->watches = json_is_true(json_object_get(files, "dynamicRegistration"));
 	for (size_t i = 0; i < json_array_size(list) && s->n_root < PRECESS_COUNT(s->root); i++) {
-		const char *uri = json_string_value(json_object_get(json_array_get(list, i), "uri"));
+		const char *uri =
+			json_string_value(json_object_get(json_array_get(list, i), "uri"));
 		if (uri)
 			s->root[s->n_root++] = document_path_of(uri);
 	}
@@ -119,9 +120,10 @@ static void workspace(struct server *s, const json_t *params)
 static void watch(struct server *s)
 {
 	if (s->watches)
-		message_write(s, json_pack("{s:s, s:s, s:s, s:{s:[{s:s, s:s, s:{s:[{s:s}]}}]}}", "jsonrpc",
-					   "2.0", "id", "watch", "method", "client/registerCapability",
-					   "params", "registrations", "id", "watch", "method",
+		message_write(s, json_pack("{s:s, s:s, s:s, s:{s:[{s:s, s:s, s:{s:[{s:s}]}}]}}",
+					   "jsonrpc", "2.0", "id", "watch", "method",
+					   "client/registerCapability", "params", "registrations",
+					   "id", "watch", "method",
 					   "workspace/didChangeWatchedFiles", "registerOptions",
 					   "watchers", "globPattern", "**/*.{seq,seqlib}"));
 }

@@ -11,7 +11,8 @@
 struct lsp_options {
 	const char *const *path; /* folders searched for modules */
 	size_t n_path;
-	const char *cache; /* folder for modules of libraries, which editors open; NULL: they cannot */
+	const char
+		*cache; /* folder for modules of libraries, which editors open; NULL: they cannot */
 	elab_reader reader;
 };
 

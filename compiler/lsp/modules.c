@@ -1,7 +1,7 @@
 /* Other files: the modules that a document imports, and the files of the workspace that may import
  * it. Open ones are as the editor shows them. A module in a library is written, read-only, into a
- * folder of the cache that is named by the library's hash, so that every editor can open it like any
- * file: documents of a scheme of our own would need help from each editor. */
+ * folder of the cache that is named by the library's hash, so that every editor can open it like
+ * any file: documents of a scheme of our own would need help from each editor. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -73,19 +73,27 @@ bool modules_read_only(const struct document *d)
 struct document *modules_open(struct server *s, const char *path)
 {
 	struct document *d;
-	char *text;
+	struct stat info;
+	char *text, *full;
 	size_t n;
 	for (d = s->document; d; d = d->next)
 		if (same_file(d->path, path)) {
 			document_check(s, d);
 			return d;
 		}
+	if (stat(path, &info))
+		return NULL;
 	for (d = s->loaded; d; d = d->next)
-		if (!strcmp(d->path, path))
+		if (d->device == info.st_dev && d->file == info.st_ino)
 			return d;
 	if (file_read(&text, &n, path, FILE_LIMIT))
 		return NULL;
-	d = document_new(s, path);
+	full = *path == '/' ? strdup(path)
+			    : realpath(path, NULL); /* an address needs the whole path */
+	d = document_new(s, full ? full : path);
+	d->device = info.st_dev;
+	d->file = info.st_ino;
+	free(full);
 	d->next = s->loaded;
 	s->loaded = d;
 	document_text(d, text, n, 0);
@@ -179,7 +187,8 @@ static void walk(struct walk *w, const char *folder, int depth)
 			if (S_ISDIR(info.st_mode) && depth < DEPTH_LIMIT && strcmp(name, "build") &&
 			    strcmp(name, "node_modules"))
 				walk(w, path, depth + 1);
-			else if (S_ISREG(info.st_mode) && is_sequence(name, strlen(name)) && w->left-- > 0) {
+			else if (S_ISREG(info.st_mode) && is_sequence(name, strlen(name)) &&
+				 w->left-- > 0) {
 				struct document *d = modules_open(w->s, path);
 				if (d && d->tree)
 					w->visit(w->context, d);

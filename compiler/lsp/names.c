@@ -4,7 +4,6 @@
 
 #include "compiler/lsp/server.h"
 
-
 /* A name that is visible; hidden again when its scope ends. */
 struct visible {
 	const char *name;

@@ -29,7 +29,7 @@ json_t *answer_definition(struct document *d, const json_t *params)
 /* ------------------------------------------------------------------ uses */
 struct list {
 	json_t *all;
-	const struct document *only; /* NULL: in every file */
+	const struct document *only;  /* NULL: in every file */
 	const struct lsp_target *but; /* leave its declaration out */
 };
 
@@ -49,7 +49,8 @@ static void add_highlight(void *context, struct document *d, struct span at)
 
 json_t *answer_references(struct document *d, const json_t *params)
 {
-	const json_t *wish = json_object_get(json_object_get(params, "context"), "includeDeclaration");
+	const json_t *wish = json_object_get(json_object_get(params, "context"),
+					     "includeDeclaration");
 	struct list l = { json_array(), NULL, NULL };
 	struct lsp_target t;
 	if (target_at(&t, d, asked(d, params))) {
@@ -87,7 +88,8 @@ static bool is_name(const char *s)
 	if (!*s || (*s >= '0' && *s <= '9'))
 		return false;
 	for (; *s; s++)
-		if (!((*s | 32) >= 'a' && (*s | 32) <= 'z') && !(*s >= '0' && *s <= '9') && *s != '_')
+		if (!((*s | 32) >= 'a' && (*s | 32) <= 'z') && !(*s >= '0' && *s <= '9') &&
+		    *s != '_')
 			return false;
 	return true;
 }

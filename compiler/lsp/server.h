@@ -2,6 +2,8 @@
 #ifndef COMPILER_LSP_SERVER_H
 #define COMPILER_LSP_SERVER_H
 
+#include <sys/types.h>
+
 #include <jansson.h>
 
 #include "compiler/lsp/lsp.h"
@@ -37,15 +39,17 @@ struct document {
 	char *uri, *path, *text;
 	size_t n;
 	json_int_t version;
-	bool dirty;   /* changed since it was checked */
-	bool foreign; /* Pulseq's, left alone */
+	bool dirty;        /* changed since it was checked */
+	bool foreign;      /* Pulseq's, left alone */
 	struct lang *lang; /* NULL before the first check */
 	struct node *tree;
 	uint32_t source;
 	struct elab_index index;
 	struct lsp_names names;
 	struct server *server;
-	unsigned visited; /* by the search of this number */
+	dev_t device; /* of a loaded one, which may be found by several paths */
+	ino_t file;
+	unsigned visited;          /* by the search of this number */
 	struct lsp_import *import; /* what modules_of found, while `request` is the server's */
 	unsigned request;
 	struct document *next;
@@ -59,8 +63,8 @@ struct server {
 	char *root[8];           /* folders of the workspace */
 	size_t n_root;
 	unsigned round, request; /* of target_each; of the request that is being answered */
-	const char *refusal; /* why the request cannot be answered, in its document's arena */
-	bool watches;        /* the editor tells of files that change, if asked */
+	const char *refusal;     /* why the request cannot be answered, in its document's arena */
+	bool watches;            /* the editor tells of files that change, if asked */
 	char *buffer;
 	size_t begin, end, capacity;
 	bool initialized, shutdown, exit, failed;

@@ -20,7 +20,8 @@ static const struct lsp_declaration *exported(const struct document *m, const ch
 }
 
 static const struct lsp_declaration *formal(const struct document *m,
-					    const struct lsp_declaration *function, const char *name)
+					    const struct lsp_declaration *function,
+					    const char *name)
 {
 	const struct node *f = function ? function->node : NULL;
 	for (size_t i = 0; f && i < m->names.n_declaration; i++) {
@@ -70,7 +71,8 @@ const struct node *target_import(const struct document *d, uint32_t byte)
 {
 	for (uint32_t i = 0; i < d->tree->n_kid; i++) {
 		const struct node *n = d->tree->kid[i];
-		if (n->kind == NODE_IMPORT && n->name_span.begin <= byte && byte <= n->name_span.end)
+		if (n->kind == NODE_IMPORT && n->name_span.begin <= byte &&
+		    byte <= n->name_span.end)
 			return n;
 	}
 	return NULL;
@@ -124,7 +126,8 @@ static void visit(void *context, struct document *d)
 	}
 	for (size_t i = 0; i < d->names.n_foreign; i++) {
 		const struct lsp_foreign *f = &d->names.foreign[i];
-		if (same(f->name, s->target->o->name) && target_foreign(&t, d, f) && is_target(s, &t))
+		if (same(f->name, s->target->o->name) && target_foreign(&t, d, f) &&
+		    is_target(s, &t))
 			s->place(s->context, d, f->span);
 	}
 }

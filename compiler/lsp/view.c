@@ -5,14 +5,25 @@
 #include "compiler/lsp/server.h"
 
 /* --- semantic tokens --- */
-enum { T_COMMENT, T_KEYWORD, T_STRING, T_NUMBER, T_OPERATOR, T_VARIABLE, T_PARAMETER, T_FUNCTION,
-       T_TYPE, T_PROPERTY };
+enum {
+	T_COMMENT,
+	T_KEYWORD,
+	T_STRING,
+	T_NUMBER,
+	T_OPERATOR,
+	T_VARIABLE,
+	T_PARAMETER,
+	T_FUNCTION,
+	T_TYPE,
+	T_PROPERTY,
+	T_NAMESPACE
+};
 
 json_t *tokens_legend(void)
 {
-	return json_pack("{s:[s,s,s,s,s,s,s,s,s,s], s:[]}", "tokenTypes", "comment", "keyword",
-			 "string", "number", "operator", "variable", "parameter", "function", "type",
-			 "property", "tokenModifiers");
+	return json_pack("{s:[s,s,s,s,s,s,s,s,s,s,s], s:[]}", "tokenTypes", "comment", "keyword",
+			 "string", "number", "operator", "variable", "parameter", "function",
+			 "type", "property", "namespace", "tokenModifiers");
 }
 
 static bool is_type(const char *s, size_t n)
@@ -31,18 +42,21 @@ static bool is_type(const char *s, size_t n)
 }
 
 /* By where a name stands, and then by what declares it. Uses come in no order; they are sorted. */
-static int name_type(const struct document *d, const char *s, const struct lang_token *t, size_t i,
+static int name_type(struct document *d, const char *s, const struct lang_token *t, size_t i,
 		     size_t n, const struct lsp_use *use)
 {
 	const struct span at = t[i].span;
 	char before = i ? s[t[i - 1].span.begin] : 0;
+	struct lsp_target target;
 	if (before == '.' && t[i - 1].span.end - t[i - 1].span.begin == 1)
 		return T_PROPERTY;
 	if ((before == ':' || (before == '-' && s[t[i - 1].span.begin + 1] == '>')) &&
 	    is_type(s + at.begin, at.end - at.begin))
 		return T_TYPE;
-	if (use) {
-		enum node_kind k = d->names.declaration[use->declaration].node->kind;
+	if (use && target_declared(&target, d, &d->names.declaration[use->declaration])) {
+		enum node_kind k = target.o->node->kind;
+		if (k == NODE_IMPORT)
+			return T_NAMESPACE;
 		if (k == NODE_DEF || k == NODE_BLOCK)
 			return T_FUNCTION;
 		if (k == NODE_PARAM || k == NODE_FORMAL)
@@ -69,7 +83,7 @@ static int utf16(const char *s, size_t n)
 
 json_t *answer_tokens(struct document *d, const json_t *params)
 {
-	static const int types[] = { T_COMMENT, T_KEYWORD, T_VARIABLE, T_NUMBER,
+	static const int types[] = { T_COMMENT, T_KEYWORD,  T_VARIABLE, T_NUMBER,
 				     T_STRING,  T_OPERATOR, -1 };
 	const char *s = lang_source_text(d->lang, d->source, NULL);
 	const struct lang_token *t;
@@ -77,6 +91,7 @@ json_t *answer_tokens(struct document *d, const json_t *params)
 	json_t *data = json_array();
 	uint32_t at = 0;
 	int column = 0;
+	bool import = false; /* the path of an import, or its alias */
 	(void)params;
 	if (d->names.n_use)
 		qsort(d->names.use, d->names.n_use, sizeof *d->names.use, by_place);
@@ -85,11 +100,16 @@ json_t *answer_tokens(struct document *d, const json_t *params)
 		int type = types[t[i].class], from = column, lines = 0;
 		while (u < d->names.n_use && d->names.use[u].span.begin < k.begin)
 			u++;
-		const struct lsp_use *use = u < d->names.n_use && d->names.use[u].span.begin == k.begin
+		const struct lsp_use *use = u < d->names.n_use &&
+							    d->names.use[u].span.begin == k.begin
 						    ? &d->names.use[u]
 						    : NULL;
+		if (t[i].begins)
+			import = s[k.begin] == 'i' && s[k.begin + 1] == 'm';
+		else if (s[k.begin] == '(')
+			import = false; /* names of the module follow */
 		if (t[i].class == TOKEN_NAME)
-			type = name_type(d, s, t, i, n, use);
+			type = import ? T_NAMESPACE : name_type(d, s, t, i, n, use);
 		if (type < 0)
 			continue;
 		const char *last = s + at;
@@ -140,11 +160,11 @@ json_t *answer_symbols(struct document *d, const json_t *params)
 		const struct node *n = d->tree->kid[i];
 		if (!n->name || !symbol_kind(n->kind))
 			continue;
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:i, s:o, s:o}", "name", n->name, "detail",
-					n->doc ? n->doc : "", "kind", symbol_kind(n->kind), "range",
-					document_range(d, n->span), "selectionRange",
-					document_range(d, n->name_span)));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o, s:o}", "name", n->name,
+						      "detail", n->doc ? n->doc : "", "kind",
+						      symbol_kind(n->kind), "range",
+						      document_range(d, n->span), "selectionRange",
+						      document_range(d, n->name_span)));
 	}
 	return list;
 }
@@ -243,8 +263,8 @@ static void action(json_t *list, const struct document *d, const char *title, st
 					      "quickfix", "edit", "changes", changes));
 }
 
-/* `import std.grads (spoiler)` for a name that is not there: into the import of that module which is
- * there already, or on a line of its own below the last one. */
+/* `import std.grads (spoiler)` for a name that is not there: into the import of that module which
+ * is there already, or on a line of its own below the last one. */
 static void import_action(json_t *list, const struct document *d, const char *line)
 {
 	struct arena *a = lang_arena(d->lang);

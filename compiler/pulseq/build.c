@@ -105,7 +105,7 @@ static precess_status add_block(struct state *s, const int64_t *column)
 	struct ir_block block = { .span = span_none, .where = "" };
 	double last[3] = { 0 };
 	int64_t end[3] = { 0 };
-	ir_scalar param = 0;
+	ir_scalar soft = PULSEQ_FIXED;
 	precess_status st;
 
 	s->rotation = NULL;
@@ -138,14 +138,14 @@ static precess_status add_block(struct state *s, const int64_t *column)
 	block.kind = block.n_event ? IR_PLAY : IR_DELAY;
 	block.text = block_text(s, column);
 	block.start = ir_add(s->ir, pulseq_seconds(s->ir, s->now), s->soft);
+	block.duration = pulseq_seconds(s->ir, s->length);
 	if (s->delay)
-		TRY(pulseq_soft_delay(&param, s));
-	if (param) {
-		s->length = llround(s->delay->offset * 1e12);
-		param = ir_scale(s->ir, 1 / s->delay->factor, param);
-		s->soft = ir_add(s->ir, s->soft, param);
+		TRY(pulseq_soft_delay(&soft, s));
+	if (soft != PULSEQ_FIXED) {
+		block.duration = soft;
+		s->soft = ir_add(s->ir, s->soft, soft);
+		s->length = 0;
 	}
-	block.duration = ir_add(s->ir, pulseq_seconds(s->ir, s->length), param);
 	if ((s->now += s->length) > TIME_LIMIT)
 		return pulseq_fail(s->f, s->line, "the sequence lasts longer than %g s",
 				   (double)TIME_LIMIT * 1e-12);
@@ -235,6 +235,12 @@ static precess_status build(struct state *s)
 
 	TRY(check_required(s->f));
 	declare(s->ir, s->f);
+	while (more && s->f->n_delay) {
+		TRY(read_block(&more, column, s, &c));
+		if (more && column[EXT])
+			TRY(pulseq_survey(s, column));
+	}
+	c = s->f->blocks;
 	for (;;) {
 		TRY(read_block(&more, column, s, &c));
 		if (!more)

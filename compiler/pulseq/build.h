@@ -19,18 +19,22 @@ struct state {
 	struct builder b;
 	struct file *f;
 	struct ir *ir;
-	int64_t now;             /* ps, without soft delays */
-	ir_scalar soft;          /* what soft delays add to it */
-	double edge[3];          /* Hz/m where the gradients of the block before ended, at its end */
+	int64_t now;    /* ps, without soft delays */
+	ir_scalar soft; /* what soft delays add to it */
+	double edge[3]; /* Hz/m where the gradients of the block before ended, at its end */
 	int32_t label[IR_LABELS];
-	const char *text[64];    /* by which of the six columns are there */
+	const char *text[64]; /* by which of the six columns are there */
 	uint32_t line;
 	int64_t length, longest; /* of the block: as told (or 0), and of its events */
 	struct played played[3], turned[3];
 	const struct rotation_row *rotation; /* of the block; NULL: none */
 	const struct shim_row *shim;
 	const struct delay_row *delay;
-	uint32_t param[64];      /* by a soft delay's number: of the IR, + 1 */
+	struct soft_value {
+		bool used;
+		double lo, hi, first; /* what its blocks' durations allow; that of the first */
+		uint32_t param;       /* of the IR, + 1 */
+	} soft_value[64];             /* by the soft delay's number */
 	uint32_t n_adc, adc_samples, last_label;
 	uint64_t n_sample;
 	bool even_adc;
@@ -57,8 +61,10 @@ precess_status pulseq_play_piece(struct played *p, const struct piece *piece);
 
 /* extend.c: a block's extensions. */
 precess_status pulseq_extend(struct state *s, int64_t id);
-/* The parameter of the block's soft delay, of which it lasts s->length at the default. 0: the block
- * lasts as it is told. */
+/* Learns what a block tells of the values of soft delays, before any is played. */
+precess_status pulseq_survey(struct state *s, const int64_t *column);
+/* How long the block's soft delay lasts; PULSEQ_FIXED: as the file tells. */
+#define PULSEQ_FIXED UINT32_MAX
 precess_status pulseq_soft_delay(ir_scalar *out, struct state *s);
 
 #endif

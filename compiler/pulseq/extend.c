@@ -80,8 +80,10 @@ precess_status pulseq_extend(struct state *s, int64_t id)
 			if (!l)
 				return pulseq_missing(s, "extension", at);
 			if (++steps > 1000)
-				return pulseq_fail(s->f, l->line, "extension %u leads back to "
-						   "itself", l->id);
+				return pulseq_fail(s->f, l->line,
+						   "extension %u leads back to "
+						   "itself",
+						   l->id);
 			if ((st = apply_link(s, l, increment)))
 				return st;
 		}
@@ -106,12 +108,72 @@ static const char *param_name(struct state *s, const struct delay_row *r)
 	return isalpha((unsigned char)*name) ? name : arena_printf(s->ir->arena, "D%s", name);
 }
 
+/* What the value must be for the block to last as long as the file tells, on its raster. */
+static void narrow(struct state *s, const struct delay_row *r, int64_t length)
+{
+	double half = 0.5 * s->f->block_raster + 1e-9;
+	double at = (1e-12 * (double)length - r->offset) * r->factor,
+	       reach = half * fabs(r->factor);
+
+	if (r->number >= PRECESS_COUNT(s->soft_value))
+		return;
+	struct soft_value *v = &s->soft_value[r->number];
+
+	v->lo = v->used ? fmax(v->lo, at - reach) : at - reach;
+	v->hi = v->used ? fmin(v->hi, at + reach) : at + reach;
+	v->first = v->used ? v->first : at;
+	v->used = true;
+}
+
+precess_status pulseq_survey(struct state *s, const int64_t *column)
+{
+	uint32_t at = (uint32_t)column[EXT], steps = 0;
+	precess_status st;
+	int64_t length;
+
+	while (at && steps++ < 1000) {
+		const struct link *l = pulseq_link(s->f, at);
+		const struct delay_row *r = NULL;
+
+		if (!l)
+			return PRECESS_OK; /* told when it is played */
+		if (s->f->type[l->type] == EXTENSION_DELAYS)
+			r = pulseq_delay(s->f, l->ref);
+		if (r && (st = pulseq_time(&length, s->f, s->line, (double)column[LENGTH],
+					   s->f->block_raster * 1e12)))
+			return st;
+		if (r)
+			narrow(s, r, length);
+		at = l->next;
+	}
+	return PRECESS_OK;
+}
+
+/* The roundest of the values that fit all blocks: files do not tell it. */
+static double choose(const struct soft_value *v)
+{
+	if (v->lo > v->hi)
+		return v->first;
+	for (double digit = 0.1; digit > 0.9e-7; digit /= 10) {
+		double round = rint(0.5 * (v->lo + v->hi) / digit) * digit;
+
+		if (round >= v->lo && round <= v->hi)
+			return round;
+	}
+	return 0.5 * (v->lo + v->hi);
+}
+
 /* The range in which no soft delay of this number is negative; upwards ten times the value where
  * nothing else limits it. */
 static uint32_t declare_param(struct state *s, const struct delay_row *r, double value)
 {
-	struct ir_param p = { .index = -1, .type = "time", .dim = { .s = 1 }, .value = value,
-			      .span = span_none, .range_span = span_none, .lo = 0 };
+	struct ir_param p = { .index = -1,
+			      .type = "time",
+			      .dim = { .s = 1 },
+			      .value = value,
+			      .span = span_none,
+			      .range_span = span_none,
+			      .lo = 0 };
 	double hi = INFINITY;
 
 	for (size_t i = 0; i < s->f->n_delay; i++) {
@@ -133,30 +195,44 @@ static uint32_t declare_param(struct state *s, const struct delay_row *r, double
 	return ir_add_param(s->ir, &p);
 }
 
+/* Whoever plays the file rounds to the block's raster; where the file's value lies on it, so do all
+ * that people type, and the line stays without. */
 precess_status pulseq_soft_delay(ir_scalar *out, struct state *s)
 {
 	const struct delay_row *r = s->delay;
-	double length = (double)s->length * 1e-12, value = (length - r->offset) * r->factor;
-	uint32_t *param;
+	double told = (double)s->length * 1e-12, exact;
+	struct soft_value *v;
 
-	*out = 0;
+	*out = PULSEQ_FIXED;
 	if (s->longest > 0)
-		return pulseq_fail(s->f, s->line, "soft delay %s is in a block that plays something; "
-				   "it wants one of its own", r->hint);
-	if (r->number >= PRECESS_COUNT(s->param))
-		return pulseq_fail(s->f, s->line, "soft delay %s has the number %u; numbers are at "
-				   "most %zu", r->hint, r->number, PRECESS_COUNT(s->param) - 1);
-	param = &s->param[r->number];
-	if (!*param)
-		*param = declare_param(s, r, value) + 1;
-	if (*param && fabs(s->ir->param[*param - 1].value - value) <= 1e-9 * fabs(r->factor)) {
-		*out = ir_param_scalar(s->ir, *param - 1);
+		return pulseq_fail(s->f, s->line,
+				   "soft delay %s is in a block that plays something; "
+				   "it wants one of its own",
+				   r->hint);
+	if (r->number >= PRECESS_COUNT(s->soft_value))
+		return pulseq_fail(s->f, s->line,
+				   "soft delay %s has the number %u; numbers are at "
+				   "most %zu",
+				   r->hint, r->number, PRECESS_COUNT(s->soft_value) - 1);
+	v = &s->soft_value[r->number];
+	if (!v->param)
+		v->param = declare_param(s, r, choose(v)) + 1;
+	exact = v->param ? r->offset + s->ir->param[v->param - 1].value / r->factor : INFINITY;
+	if (fabs(exact - told) <= 0.5 * s->f->block_raster + 1e-9) {
+		*out = ir_add(s->ir, ir_const(s->ir, r->offset),
+			      ir_scale(s->ir, 1 / r->factor, ir_param_scalar(s->ir, v->param - 1)));
+		if (fabs(exact - told) > 1e-9)
+			*out = ir_binary(s->ir, IR_ROUND, *out,
+					 ir_const(s->ir, s->f->block_raster));
 		return PRECESS_OK;
 	}
 	if (!s->f->told[2])
-		pulseq_warn(s->f, s->line, "soft delay %s: the block's duration belongs to the value "
-			    "%g ms, which is not that of other blocks or not in its range; it stays "
-			    "as it is", r->hint, value * 1e3);
+		pulseq_warn(
+			s->f, s->line,
+			"soft delay %s: the block's duration belongs to another "
+			"value than that of other blocks, or to one out of its range; it stays as "
+			"it is",
+			r->hint);
 	s->f->told[2] = true;
 	return PRECESS_OK;
 }

@@ -1,5 +1,5 @@
-/* Numbers that change from repetition to repetition, as people would write them: a constant, a line in
- * the counters, a change of sign or of value with every second one, a parabola of an angle (RF
+/* Numbers that change from repetition to repetition, as people would write them: a constant, a line
+ * in the counters, a change of sign or of value with every second one, a parabola of an angle (RF
  * spoiling); else a table. */
 #include "compiler/pulseq/source.h"
 
@@ -65,7 +65,8 @@ static int depends(bool on[REROLL_DEPTH], const double *v, const struct loops *l
 }
 
 /* ------------------------------------------------------------------ lines */
-static bool is_line(double slope[REROLL_DEPTH], const double *v, const struct loops *l, double slack)
+static bool is_line(double slope[REROLL_DEPTH], const double *v, const struct loops *l,
+		    double slack)
 {
 	uint32_t size = loops_size(l), c[REROLL_DEPTH];
 
@@ -107,7 +108,7 @@ static void write_line(struct text *out, const double *v, const double *slope, c
 			quantity(out, fabs(s), scale, unit);
 			text_printf(out, " * ");
 		}
-		text_printf(out, "%s", loop_name[d]);
+		text_printf(out, "%s", l->name[d]);
 	}
 }
 
@@ -248,19 +249,60 @@ static precess_status write_table(struct text *out, struct tables *t, const doub
 		text_printf(out, "%s", times);
 		if (step > 1)
 			text_printf(out, "%u * ", step);
-		text_printf(out, "%s", loop_name[d]);
+		text_printf(out, "%s", l->name[d]);
 		times = " + ";
 	}
 	text_printf(out, "]");
 	return st;
 }
 
+/* ------------------------------------------------------------------ periods */
+/* The smallest period of n numbers (Knuth, Morris, Pratt), n without one; 0 without memory. */
+static uint32_t period(const double *v, uint32_t n, double slack)
+{
+	uint32_t *border = calloc((size_t)n + 1, sizeof *border), k = 0, p;
+
+	if (!border)
+		return 0;
+	for (uint32_t i = 1; i < n; i++) {
+		while (k && fabs(v[i] - v[k]) > slack)
+			k = border[k - 1];
+		k += fabs(v[i] - v[k]) <= slack;
+		border[i] = k;
+	}
+	p = n - border[n - 1];
+	free(border);
+	return p;
+}
+
+/* As a formula of the counter modulo the period; false when there is no short one. Only counter d
+ * changes anything. */
+static bool is_periodic(double **cycle, struct loops *sub, const double *v, const struct loops *l,
+			int d, struct arena *arena, double slack)
+{
+	uint32_t n = l->count[d], step = along(l, d, 1), p;
+	double *own = calloc(n, sizeof *own);
+
+	for (uint32_t i = 0; own && i < n; i++)
+		own[i] = v[i * step];
+	p = own ? period(own, n, slack) : 0;
+	*sub = (struct loops){ .n = 1, .count = { p } };
+	*cycle = own;
+	if (p == 0 || p > n / 2 || n < 16) {
+		free(own);
+		return false;
+	}
+	sub->name[0] = arena_printf(arena, "(%s %% %u)", l->name[d], p);
+	return true;
+}
+
 precess_status formula_write(struct text *out, struct tables *t, const double *v,
 			     const struct loops *l, enum formula_kind kind, double scale,
 			     const char *unit, double slack)
 {
-	double slope[REROLL_DEPTH], p[3];
+	double slope[REROLL_DEPTH], p[3], *cycle;
 	bool on[REROLL_DEPTH];
+	struct loops sub;
 	int n = depends(on, v, l, slack), d = 0;
 
 	if (n == 0) {
@@ -270,7 +312,7 @@ precess_status formula_write(struct text *out, struct tables *t, const double *v
 	while (!on[d])
 		d++;
 	if (n == 1 && l->count[d] > 2 && alternates(v, l, d, slack)) {
-		write_alternating(out, v[0], v[along(l, d, 1)], loop_name[d], scale, unit, slack);
+		write_alternating(out, v[0], v[along(l, d, 1)], l->name[d], scale, unit, slack);
 		return PRECESS_OK;
 	}
 	if (is_line(slope, v, l, slack)) {
@@ -278,8 +320,14 @@ precess_status formula_write(struct text *out, struct tables *t, const double *v
 		return PRECESS_OK;
 	}
 	if (n == 1 && kind == FORMULA_ANGLE && is_parabola(p, v, l, d)) {
-		write_parabola(out, p, loop_name[d]);
+		write_parabola(out, p, l->name[d]);
 		return PRECESS_OK;
+	}
+	if (n == 1 && is_periodic(&cycle, &sub, v, l, d, t->arena, slack)) {
+		precess_status st = formula_write(out, t, cycle, &sub, kind, scale, unit, slack);
+
+		free(cycle);
+		return st;
 	}
 	return write_table(out, t, v, l, on, scale, unit);
 }

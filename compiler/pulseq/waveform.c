@@ -347,6 +347,19 @@ out:
 	return st;
 }
 
+/* Centres of equal cells, and both edges: half a cell, cells, half a cell. Fewer are a
+ * trapezoid. */
+static bool is_cells(const struct shape *t)
+{
+	double half = t->sample[1] - t->sample[0];
+
+	for (uint32_t i = 2; i + 1 < t->n; i++) {
+		if (fabs(t->sample[i] - t->sample[i - 1] - 2 * half) > 1e-6)
+			return false;
+	}
+	return t->n > 4 && fabs(t->sample[t->n - 1] - t->sample[t->n - 2] - half) < 1e-6;
+}
+
 /* Times of its own: `t` in rasters. */
 static precess_status timed_gradient(struct waveform *w, struct builder *b, const struct row *r,
 				     const struct shape *s, double amplitude)
@@ -363,6 +376,11 @@ static precess_status timed_gradient(struct waveform *w, struct builder *b, cons
 	TRY(check_times(f, r, t));
 	TRY(pulseq_time(&w->end, f, r->line, t->sample[t->n - 1], raster));
 	TRY(pulseq_time(&t0, f, r->line, t->sample[0], raster));
+	if (is_cells(t)) {
+		st = add_shape(b, w, t0, w->end, s->sample[0], s->sample + 1, s->n - 2,
+			       s->sample[s->n - 1], amplitude);
+		goto out;
+	}
 	gap = t->sample[1] - t->sample[0];
 	for (uint32_t i = 1; i < t->n && even; i++)
 		even = fabs(t->sample[i] - t->sample[i - 1] - gap) < 1e-6;

@@ -3,7 +3,7 @@
  * Rows are made as texts and shared where they are equal, so that a number is a row's place among
  * the distinct ones. Numbers are the shortest decimals that read back as the same doubles: what is
  * written and read again plays the same. Shapes are written plain, which 1.4 and 1.5 allow. */
-#include "compiler/pulseq/internal.h"
+#include "compiler/pulseq/write.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,37 +11,12 @@
 
 static const double two_pi = 6.283185307179586476925;
 
-enum rows { ROWS_rf, ROWS_grad, ROWS_adc, ROWS_shape, ROWS_label, ROWS_link, ROWS };
-
-/* Distinct texts in order of first use; an open-addressed table finds them. */
-struct distinct {
-	struct text *row;
-	bool *trap;         /* of the gradients: which section */
-	uint32_t *slot;
-	size_t n, n_slot, cap, cap_trap;
-};
-
-struct writer {
-	const struct ir *ir;
-	const double *param;
-	int minor;
-	double grad_raster, rf_raster, block_raster;
-	struct distinct of[ROWS];
-	int32_t label[IR_LABELS];
-	struct text blocks, *warnings;
-	uint32_t block, n_written;
-	struct {
-		double *t, *v;
-		size_t n, cap_t, cap_v;
-	} point;            /* of the gradient being written: seconds, T/m */
-};
-
 static double value(const struct writer *w, ir_scalar e)
 {
 	return ir_eval(w->ir, e, w->param);
 }
 
-static precess_status refuse(const struct writer *w, const char *what)
+precess_status pulseq_refuse(const struct writer *w, const char *what)
 {
 	const struct ir_block *b = &w->ir->block[w->block];
 
@@ -64,61 +39,6 @@ static void add_time(struct text *t, double seconds, double unit)
 	add(t, rint(seconds / unit * 1e9) / 1e9);
 }
 
-/* ------------------------------------------------------------------ distinct rows */
-static uint64_t hash(const struct text *t)
-{
-	uint64_t h = 1469598103934665603u;
-
-	for (size_t i = 0; i < t->n; i++)
-		h = (h ^ (unsigned char)t->data[i]) * 1099511628211u;
-	return h ^ h >> 32;
-}
-
-static void place(struct distinct *d, uint32_t i)
-{
-	size_t k = hash(&d->row[i]) & (d->n_slot - 1);
-
-	while (d->slot[k])
-		k = (k + 1) & (d->n_slot - 1);
-	d->slot[k] = i + 1;
-}
-
-/* The number of the row, from 1; takes the text. 0: no memory. */
-static uint32_t number(struct distinct *d, struct text *t, bool trap)
-{
-	if (2 * (d->n + 1) > d->n_slot) {
-		free(d->slot);
-		d->n_slot = d->n_slot ? 2 * d->n_slot : 64;
-		d->slot = calloc(d->n_slot, sizeof *d->slot);
-		for (uint32_t i = 0; d->slot && i < d->n; i++)
-			place(d, i);
-	}
-	if (!d->slot)
-		return 0;
-	for (size_t k = hash(t) & (d->n_slot - 1); d->slot[k]; k = (k + 1) & (d->n_slot - 1)) {
-		uint32_t i = d->slot[k] - 1;
-
-		if (d->row[i].n == t->n && d->trap[i] == trap &&
-		    memcmp(d->row[i].data, t->data, t->n) == 0) {
-			text_free(t);
-			return i + 1;
-		}
-	}
-	struct text *row = pulseq_grow(d->row, d->n, &d->cap, sizeof *d->row);
-	bool *flag = pulseq_grow(d->trap, d->n, &d->cap_trap, sizeof *d->trap);
-
-	if (row)
-		d->row = row;
-	if (flag)
-		d->trap = flag;
-	if (!row || !flag)
-		return 0;
-	d->row[d->n] = *t;
-	d->trap[d->n] = trap;
-	place(d, (uint32_t)d->n);
-	return (uint32_t)++d->n;
-}
-
 static uint32_t shape_number(struct writer *w, const double *v, size_t n, size_t stride,
 			     double scale)
 {
@@ -129,7 +49,7 @@ static uint32_t shape_number(struct writer *w, const double *v, size_t n, size_t
 	text_printf(&t, "num_samples %zu\n", n);
 	for (size_t i = 0; i < n; i++)
 		text_printf(&t, "%s\n", text_double(buf, v[i * stride] * scale));
-	return number(&w->of[ROWS_shape], &t, false);
+	return pulseq_row(&w->of[ROWS_shape], &t, false);
 }
 
 /* ------------------------------------------------------------------ RF */
@@ -194,13 +114,11 @@ static precess_status write_rf(uint32_t *out, struct writer *w, const struct ir_
 	struct text t;
 
 	if (!(length > 0))
-		return refuse(w, "its RF pulse has no duration; give it one, as in `hard(90deg, "
+		return pulseq_refuse(w, "its RF pulse has no duration; give it one, as in `hard(90deg, "
 				 "duration = 0.5ms)`");
 	if ((st = rf_shapes(id, &largest, w, e, length)))
 		return st;
 	b1 = fabs(flip) / (two_pi * length) * largest;
-	if (b1 / w->ir->system.gamma > w->ir->system.max_b1 * (1 + 1e-9))
-		return refuse(w, "its RF pulse exceeds the system's max_b1");
 	text_init(&t);
 	add(&t, b1);
 	text_printf(&t, " %u %u %u", id[0], id[1], id[2]);
@@ -213,7 +131,7 @@ static precess_status write_rf(uint32_t *out, struct writer *w, const struct ir_
 	add(&t, phase);
 	if (w->minor >= 5)
 		text_printf(&t, " %c", use_letter(e->use));
-	*out = number(&w->of[ROWS_rf], &t, false);
+	*out = pulseq_row(&w->of[ROWS_rf], &t, false);
 	return PRECESS_OK;
 }
 
@@ -226,7 +144,7 @@ static bool is_line(const struct writer *w, size_t i, double t, double v)
 	return fabs(w->point.v[i - 1] - straight) <= 1e-12 * (fabs(v) + fabs(v0));
 }
 
-/* Points in the middle of a straight line go. */
+/* Points in the middle of a straight line go, where that is wanted. */
 static precess_status add_point(struct writer *w, double t, double v)
 {
 	size_t n = w->point.n;
@@ -235,9 +153,9 @@ static precess_status add_point(struct writer *w, double t, double v)
 	if (n && t <= w->point.t[n - 1] + 1e-12) {
 		if (fabs(v - w->point.v[n - 1]) <= 1e-9 * (fabs(v) + fabs(w->point.v[n - 1])))
 			return PRECESS_OK;
-		return refuse(w, "a gradient that jumps; give it ramps");
+		return pulseq_refuse(w, "a gradient that jumps; give it ramps");
 	}
-	if (n > 1 && is_line(w, n, t, v))
+	if (n > 1 && !w->all_points && is_line(w, n, t, v))
 		n = --w->point.n;
 	a = pulseq_grow(w->point.t, n, &w->point.cap_t, sizeof *a);
 	b = pulseq_grow(w->point.v, n, &w->point.cap_v, sizeof *b);
@@ -302,7 +220,7 @@ static precess_status write_points(uint32_t *out, struct writer *w)
 	}
 	text_printf(&t, " %u %u", shape, time);
 	add_time(&t, start, 1e-6);
-	*out = number(&w->of[ROWS_grad], &t, false);
+	*out = pulseq_row(&w->of[ROWS_grad], &t, false);
 	return PRECESS_OK;
 }
 
@@ -330,7 +248,7 @@ static bool write_simple(uint32_t *out, struct writer *w, const struct ir_event 
 		text_printf(&t, " %u 0", shape_number(w, s->sample, s->n, 1, 1));
 	}
 	add_time(&t, value(w, e->start), 1e-6);
-	*out = number(&w->of[ROWS_grad], &t, e->shape == IR_NO_SHAPE);
+	*out = pulseq_row(&w->of[ROWS_grad], &t, e->shape == IR_NO_SHAPE);
 	return true;
 }
 
@@ -354,8 +272,6 @@ static precess_status write_gradient(uint32_t *out, struct writer *w, const stru
 	for (uint32_t i = 0; i < b->n_event; i++) {
 		if (e[i].kind != IR_GRAD || e[i].axis != axis)
 			continue;
-		if (fabs(value(w, e[i].amplitude)) > w->ir->system.max_grad * (1 + 1e-9))
-			TRY(refuse(w, "a gradient exceeds the system's max_grad"));
 		order[n][0] = value(w, e[i].start);
 		order[n++][1] = i;
 	}
@@ -364,6 +280,7 @@ static precess_status write_gradient(uint32_t *out, struct writer *w, const stru
 	if (n == 0 || (n == 1 && write_simple(out, w, &e[(uint32_t)order[0][1]])))
 		goto out;
 	w->point.n = 0;
+	w->all_points = n == 1; /* a shape, to be read as one again */
 	for (uint32_t i = 0; i < n; i++)
 		TRY(add_points(w, &e[(uint32_t)order[i][1]]));
 	if (w->point.n > 1)
@@ -390,11 +307,11 @@ static uint32_t write_labels(struct writer *w, const struct ir_event *e)
 		w->label[i] = e->label[i];
 		text_init(&t);
 		text_printf(&t, " %d %s", (int)e->label[i], name[i]);
-		uint32_t label = number(&w->of[ROWS_label], &t, false);
+		uint32_t label = pulseq_row(&w->of[ROWS_label], &t, false);
 
 		text_init(&t);
 		text_printf(&t, " 1 %u %u", label, next);
-		next = number(&w->of[ROWS_link], &t, false);
+		next = pulseq_row(&w->of[ROWS_link], &t, false);
 	}
 	return next;
 }
@@ -414,22 +331,57 @@ static uint32_t write_adc(struct writer *w, const struct ir_event *e)
 	add(&t, value(w, e->phase) - two_pi * freq * 0.5 * dwell);
 	if (w->minor >= 5)
 		text_printf(&t, " 0");
-	return number(&w->of[ROWS_adc], &t, false);
+	return pulseq_row(&w->of[ROWS_adc], &t, false);
 }
 
 /* ------------------------------------------------------------------ blocks */
+/* A file cannot say that magnetisation has recovered: it waits until the time since the last reset
+ * is w->tr, where that is given. The first reset is where a file begins. */
+static precess_status write_reset(struct writer *w)
+{
+	double wait = w->tr - w->since, units = rint(wait / w->block_raster);
+	bool first = w->n_written == 0;
+
+	w->since = 0;
+	if (first)
+		return PRECESS_OK;
+	if (w->tr > 0 && wait < -1e-9)
+		return pulseq_refuse(w, "what is played since the last reset takes longer than --tr");
+	if (w->tr > 0 && units > 0)
+		text_printf(&w->blocks, "%u %.0f 0 0 0 0 0 0\n", ++w->n_written, units);
+	if (w->tr == 0 && w->warnings && !w->told_reset)
+		text_printf(w->warnings, "block %u: resets cannot be written and are left out; give "
+			    "--tr to wait instead\n", w->block + 1);
+	w->told_reset = true;
+	return PRECESS_OK;
+}
+
+static uint32_t write_delay(struct writer *w, const struct soft_delay *d)
+{
+	const char *hint = w->ir->param[d->param - 1].name;
+	struct text t;
+
+	text_init(&t);
+	text_printf(&t, " %u", d->param - 1);
+	add_time(&t, d->offset, 1e-6);
+	add(&t, d->factor);
+	text_printf(&t, " %s", hint);
+	uint32_t row = pulseq_row(&w->of[ROWS_delay], &t, false);
+
+	text_init(&t);
+	text_printf(&t, " 2 %u 0", row);
+	return pulseq_row(&w->of[ROWS_link], &t, false);
+}
+
 static precess_status write_block(struct writer *w, const struct ir_block *b)
 {
 	double length = value(w, b->duration), units = rint(length / w->block_raster);
 	uint32_t id[6] = { 0 };
 	precess_status st = PRECESS_OK;
 
-	if (b->kind == IR_RESET) {
-		if (w->warnings && !w->label[0] && w->block > 0)
-			text_printf(w->warnings, "block %u: a reset cannot be written and is left "
-				    "out\n", w->block + 1);
-		return PRECESS_OK;
-	}
+	if (b->kind == IR_RESET)
+		return write_reset(w);
+	w->since += length;
 	if (units == 0 && b->n_event == 0)
 		return PRECESS_OK;
 	for (uint32_t i = b->first_event; i < b->first_event + b->n_event; i++) {
@@ -437,12 +389,12 @@ static precess_status write_block(struct writer *w, const struct ir_block *b)
 
 		if (e->kind == IR_RF) {
 			if (id[0])
-				return refuse(w, "two RF pulses in a block; play them in blocks of "
+				return pulseq_refuse(w, "two RF pulses in a block; play them in blocks of "
 						 "their own");
 			TRY(write_rf(&id[0], w, e));
 		} else if (e->kind == IR_ADC) {
 			if (id[4])
-				return refuse(w, "two readouts in a block; play them in blocks of "
+				return pulseq_refuse(w, "two readouts in a block; play them in blocks of "
 						 "their own");
 			id[4] = write_adc(w, e);
 			id[5] = write_labels(w, e);
@@ -450,6 +402,8 @@ static precess_status write_block(struct writer *w, const struct ir_block *b)
 	}
 	for (int a = 0; a < 3; a++)
 		TRY(write_gradient(&id[1 + a], w, b, a));
+	if (w->soft && w->soft[w->block].param)
+		id[5] = write_delay(w, &w->soft[w->block]);
 	text_printf(&w->blocks, "%u %.0f %u %u %u %u %u %u\n", ++w->n_written, units, id[0], id[1],
 		    id[2], id[3], id[4], id[5]);
 out:
@@ -476,7 +430,7 @@ static precess_status choose_raster(struct writer *w)
 				    "scanners may refuse them\n", raster[k] * 1e6);
 		return PRECESS_OK;
 	}
-	return refuse(w, "it lasts no whole number of nanoseconds");
+	return pulseq_refuse(w, "it lasts no whole number of nanoseconds");
 }
 
 /* ------------------------------------------------------------------ the file */
@@ -530,16 +484,30 @@ static void assemble(struct text *out, const struct writer *w)
 	put(out, &w->of[ROWS_link], "[EXTENSIONS]", "# id type ref next_id\n", false);
 	if (w->of[ROWS_label].n)
 		put(out, &w->of[ROWS_label], "extension LABELSET 1", "", false);
+	if (w->of[ROWS_delay].n)
+		put(out, &w->of[ROWS_delay], "extension DELAYS 2", "# id num offset factor hint\n",
+		    false);
 	text_printf(out, "\n[SHAPES]\n");
 	for (size_t i = 0; i < w->of[ROWS_shape].n; i++)
 		text_printf(out, "\nshape_id %zu\n%s", i + 1, w->of[ROWS_shape].row[i].data);
 }
 
+/* The sum over all before it, without the end of line in front of it. */
+static void sign(struct text *out)
+{
+	char sum[33];
+
+	pulseq_md5(sum, out->data, out->n);
+	text_printf(out, "\n[SIGNATURE]\n# The MD5 sum of the file before this section, without the "
+			 "line's end in front of it\nType md5\nHash %s\n", sum);
+}
+
 precess_status pulseq_write(struct text *out, const struct ir *ir, const double *param, int minor,
-			    struct text *warnings)
+			    double tr, struct text *warnings)
 {
 	double *defaults = calloc(ir->n_param + 1, sizeof *defaults);
-	struct writer w = { .ir = ir, .minor = minor, .warnings = warnings };
+	struct writer w = { .ir = ir, .minor = minor, .tr = tr,
+			    .warnings = warnings };
 	precess_status st = PRECESS_OK;
 
 	if (!defaults)
@@ -556,10 +524,14 @@ precess_status pulseq_write(struct text *out, const struct ir *ir, const double 
 	if (ir->system.ideal)
 		TRY(precess_fail(PRECESS_ENOTSUP, "`system ideal` has no limits and no rasters; "
 				 "choose a real one to write a Pulseq file"));
+	TRY(pulseq_check_limits(&w));
 	TRY(choose_raster(&w));
+	if (minor >= 5)
+		TRY(pulseq_soft_delays(&w.soft, &w));
 	for (w.block = 0; w.block < ir->n_block; w.block++)
 		TRY(write_block(&w, &ir->block[w.block]));
 	assemble(out, &w);
+	sign(out);
 out:
 	for (int k = 0; k < ROWS; k++) {
 		for (size_t i = 0; i < w.of[k].n; i++)
@@ -570,6 +542,7 @@ out:
 	}
 	free(w.point.t);
 	free(w.point.v);
+	free(w.soft);
 	text_free(&w.blocks);
 	free(defaults);
 	return st;

@@ -1,6 +1,7 @@
 /* Which kernels this processor runs, and what it is called. */
 #include "runtime/cpu/cpu.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -45,21 +46,23 @@ const char *cpu_name(void)
 {
 #if defined(__x86_64__)
 	static _Thread_local char name[64];
+	char brand[64] = "", *s;
 	unsigned r[12], i;
-	char *s;
 	size_t n;
 
+	if (name[0]) /* a virtual machine is slow to tell */
+		return name;
 	for (i = 0; i < 3; i++)
 		if (!__get_cpuid(0x80000002 + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2],
 				 &r[4 * i + 3]))
 			return "x86-64";
-	memset(name, 0, sizeof name);
-	memcpy(name, r, sizeof r);
-	for (s = name; *s == ' '; s++)
+	memcpy(brand, r, sizeof r);
+	for (s = brand; *s == ' '; s++)
 		;
 	for (n = strlen(s); n && s[n - 1] == ' '; n--)
 		s[n - 1] = '\0';
-	return s;
+	snprintf(name, sizeof name, "%s", n ? s : "x86-64");
+	return name;
 #elif defined(__aarch64__)
 	return "aarch64";
 #else

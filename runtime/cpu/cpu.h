@@ -46,6 +46,7 @@ struct cpu_factor {
 	double t;
 	const float *x, *y;
 	const uint32_t *row;
+	bool still; /* f is 0 for every spin */
 };
 
 /* The RF pulse of one spin: none, the state of order 0 that a first pulse leaves (3 planes: Mx, My,

@@ -20,6 +20,7 @@ struct data_maker {
 	const struct data_source *source;
 	struct program plain; /* the program without fields: those are drawn here */
 	struct draw *draw;
+	struct sim_prepared *simulator;
 	struct maps *spins;   /* of the sample being made */
 	struct maps *anatomy; /* of `group`, unturned */
 	uint64_t group;
@@ -80,6 +81,7 @@ precess_status data_maker_create(struct data_maker **out, const struct data_sour
 		}
 	}
 	TRY(draw_create(&m->draw, s->program, NULL, false));
+	TRY(sim_prepare(&m->simulator, s->program));
 	TRY(maps_create(&m->spins, h->nx * s->recipe.fine, h->ny * s->recipe.fine, s->fov));
 	for (int k = 0; k < PROGRAM_MAPS; k++) {
 		if (is_field(k) && s->program->map[k].channel)
@@ -99,6 +101,7 @@ void data_maker_free(struct data_maker *m)
 	maps_free(m->spins);
 	maps_free(m->anatomy);
 	draw_free(m->draw);
+	sim_prepared_free(m->simulator);
 	free(m->coarse);
 	free(m->factor);
 	free(m->param);
@@ -232,25 +235,22 @@ out:
 	return st;
 }
 
-/* A flip in x, then `turns` quarter turns; odd numbers only where nx = ny. */
+/* A flip in x, then `turns` quarter turns; odd numbers only where nx = ny. Pixel (x, y) comes from
+ * first + x * right + y * down; squares of it keep both within the cache. */
 static void turn(float *out, const float *in, int nx, int ny, int turns, bool flip)
 {
-	for (int y = 0; y < ny; y++) {
-		for (int x = 0; x < nx; x++) {
-			int fx = turns == 0   ? x
-				 : turns == 1 ? y
-				 : turns == 2 ? nx - 1 - x
-					      : nx - 1 - y;
-			int fy = turns == 0   ? y
-				 : turns == 1 ? nx - 1 - x
-				 : turns == 2 ? ny - 1 - y
-					      : x;
+	enum { SQUARE = 32 };
+	const ptrdiff_t side = flip ? -1 : 1, row = nx;
+	const ptrdiff_t right[] = { side, -row, -side, row }, down[] = { row, side, -row, -side };
+	const ptrdiff_t corner[] = { 0, row * (nx - 1), nx * side - side + row * (ny - 1),
+				     nx * side - side };
+	const float *first = in + corner[turns] + (flip ? nx - 1 : 0);
 
-			fx = flip ? nx - 1 - fx : fx;
-			out[(size_t)y * (size_t)nx + (size_t)x] =
-				in[(size_t)fy * (size_t)nx + (size_t)fx];
-		}
-	}
+	for (int y0 = 0; y0 < ny; y0 += SQUARE)
+		for (int x0 = 0; x0 < nx; x0 += SQUARE)
+			for (int y = y0; y < y0 + SQUARE && y < ny; y++)
+				for (int x = x0; x < x0 + SQUARE && x < nx; x++)
+					out[y * row + x] = first[x * right[turns] + y * down[turns]];
 }
 
 static precess_status place_anatomy(struct data_maker *m, struct rng *r)
@@ -272,28 +272,48 @@ static precess_status place_anatomy(struct data_maker *m, struct rng *r)
 }
 
 /* ------------------------------------------------------------------ fields */
-static void interpolate(float *out, const float *in, int nx, int ny, int fine)
+/* Where fine point i lies among n coarse ones. */
+struct between {
+	int lo, hi;
+	double part;
+};
+
+static struct between between(int i, int n, int fine)
 {
-	for (int y = 0; y < ny * fine; y++) {
-		double v = fmin(fmax((y + 0.5) / fine - 0.5, 0), ny - 1), b = v - floor(v);
-		int y0 = (int)v, y1 = y0 + (b > 0);
+	double v = fmin(fmax((i + 0.5) / fine - 0.5, 0), n - 1), part = v - floor(v);
 
-		for (int x = 0; x < nx * fine; x++) {
-			double u = fmin(fmax((x + 0.5) / fine - 0.5, 0), nx - 1), a = u - floor(u);
-			int x0 = (int)u, x1 = x0 + (a > 0);
-
-			out[(size_t)y * (size_t)(nx * fine) + (size_t)x] =
-				(float)((1 - b) * ((1 - a) * (double)in[y0 * nx + x0] +
-						   a * (double)in[y0 * nx + x1]) +
-					b * ((1 - a) * (double)in[y1 * nx + x0] +
-					     a * (double)in[y1 * nx + x1]));
-		}
-	}
+	return (struct between){ (int)v, (int)v + (part > 0), part };
 }
 
-static void draw_fields(struct data_maker *m, struct rng *r)
+static precess_status interpolate(float *out, const float *in, int nx, int ny, int fine)
+{
+	struct between *at = malloc((size_t)(nx * fine) * sizeof *at);
+
+	if (!at)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	for (int x = 0; x < nx * fine; x++)
+		at[x] = between(x, nx, fine);
+	for (int y = 0; y < ny * fine; y++) {
+		const struct between v = between(y, ny, fine);
+		const float *lo = in + v.lo * nx, *hi = in + v.hi * nx;
+
+		for (int x = 0; x < nx * fine; x++) {
+			const struct between u = at[x];
+
+			*out++ = (float)((1 - v.part) * ((1 - u.part) * (double)lo[u.lo] +
+							 u.part * (double)lo[u.hi]) +
+					 v.part * ((1 - u.part) * (double)hi[u.lo] +
+						   u.part * (double)hi[u.hi]));
+		}
+	}
+	free(at);
+	return PRECESS_OK;
+}
+
+static precess_status draw_fields(struct data_maker *m, struct rng *r)
 {
 	const struct data_shape *h = &m->source->shape;
+	precess_status st;
 
 	for (int k = 0; k < PROGRAM_MAPS; k++) {
 		const struct program_map *map = &m->source->program->map[k];
@@ -306,11 +326,14 @@ static void draw_fields(struct data_maker *m, struct rng *r)
 			field_b1(m->coarse, h->nx, h->ny, map->lo, map->hi, seed);
 		else
 			field_db0(m->coarse, h->nx, h->ny, map->lo, map->hi, seed);
-		interpolate(m->spins->map[k], m->coarse, h->nx, h->ny, m->source->recipe.fine);
+		if ((st = interpolate(m->spins->map[k], m->coarse, h->nx, h->ny,
+				      m->source->recipe.fine)))
+			return st;
 	}
+	return PRECESS_OK;
 }
 
-static void spread_t2(struct data_maker *m, struct rng *r)
+static precess_status spread_t2(struct data_maker *m, struct rng *r)
 {
 	const struct data_shape *h = &m->source->shape;
 	const struct program_map *map = &m->source->program->map[PROGRAM_MAP_T2];
@@ -322,9 +345,11 @@ static void spread_t2(struct data_maker *m, struct rng *r)
 	field_b1(m->coarse, h->nx, h->ny, fmin(a, b), fmax(a, b), draw_u64(r));
 	for (int i = 0; i < h->nx * h->ny; i++)
 		m->coarse[i] = expf(m->coarse[i]);
-	interpolate(m->factor, m->coarse, h->nx, h->ny, m->source->recipe.fine);
-	for (size_t i = 0; i < n; i++)
+	precess_status st =
+		interpolate(m->factor, m->coarse, h->nx, h->ny, m->source->recipe.fine);
+	for (size_t i = 0; i < n && !st; i++)
 		t2[i] = fminf(t2[i] * m->factor[i], (float)map->hi);
+	return st;
 }
 
 /* ------------------------------------------------------------------ down to the image */
@@ -352,29 +377,25 @@ static void bring_down(float *out, const struct maps *m, int k, int nx, int ny, 
 	}
 }
 
-/* `auto` goes over to direct sums, a thousand times slower, when the line method's bound turns out
- * above the tolerance; asking that method for more costs next to nothing. */
-static precess_status run(struct sim_result **out, const struct data_maker *m,
-			  const struct maps *maps)
+/* `auto` goes over to direct sums, a thousand times slower, when the fast methods' bound turns out
+ * above the tolerance; asking them for more costs next to nothing. */
+static precess_status run(struct sim_result **out, struct data_maker *m, const struct maps *maps)
 {
 	const double tolerance = m->source->recipe.tolerance;
 	struct sim_options o = {
-		.method = SIM_line, .tolerance = tolerance, .threads = 1, .quiet = true
+		.tolerance = tolerance, .threads = 1, .quiet = true, .fast = true
 	};
-	precess_status st = PRECESS_OK;
+	precess_status st;
 
 	for (int i = 0; i < 3; i++, o.tolerance /= 8) {
-		st = sim_run(out, m->draw, maps, &o);
+		st = sim_prepared_run(out, m->simulator, m->draw, maps, &o);
 		if (st || (*out)->bound <= tolerance)
-			break;
+			return st;
 		sim_result_free(*out);
-		*out = NULL;
 	}
-	if (*out || (st && st != PRECESS_ENOTSUP))
-		return st;
-	o.method = SIM_auto;
+	o.fast = false;
 	o.tolerance = tolerance;
-	return sim_run(out, m->draw, maps, &o);
+	return sim_prepared_run(out, m->simulator, m->draw, maps, &o);
 }
 
 static precess_status simulate(struct data_sample *s, struct data_maker *m, const struct maps *maps)
@@ -453,9 +474,9 @@ precess_status data_make(struct data_sample *s, struct data_maker *m, uint64_t i
 		m->param[i] = rng_uniform(&r, p->param[i].lo, p->param[i].hi);
 	TRY(draw_anatomy(m, index / (uint64_t)m->source->recipe.reuse));
 	TRY(place_anatomy(m, &r));
-	draw_fields(m, &r);
+	TRY(draw_fields(m, &r));
 	if (m->factor)
-		spread_t2(m, &r);
+		TRY(spread_t2(m, &r));
 	TRY(data_make_from(s, m, m->spins, m->param, !m->source->recipe.no_image));
 out:
 	return st ? precess_wrap(st, "sample %" PRIu64, index) : st;

@@ -40,7 +40,7 @@ static float map_at(const struct push *s, enum program_map_kind k, size_t i)
 /* Both rows that share it; what leaves on one side of the field of view comes in on the other. */
 static void deposit(struct push *s, int x, double row, double re, double im)
 {
-	int n = s->m->ny, low = (int)floor(row), at;
+	int n = s->m->ny, low = (int)row - (row < (int)row), at;
 	double part = row - low;
 
 	for (int side = 0; side < 2; side++) {
@@ -67,9 +67,10 @@ static void push_spin(struct push *s, int x, int y)
 		return;
 	for (uint32_t k = 0; k < p->n_pathway; k++) {
 		const struct program_pathway *q = &p->pathway[k];
-		double size = m0 * exp(-v[q->time] / t2);
-		double angle = tau * (v[q->k[0]] * px + v[q->k[1]] * py - f * v[q->off]);
-		double c = cos(angle), d = sin(angle);
+		double size = m0 * (double)expf((float)(-v[q->time] / t2));
+		double turns = v[q->k[0]] * px + v[q->k[1]] * py - f * v[q->off];
+		float angle = (float)(tau * (turns - (double)(int64_t)turns));
+		double c = (double)cosf(angle), d = (double)sinf(angle);
 
 		if (q->epoch == p->train[0].epoch)
 			deposit(s, x, row, size * (q->re * c - q->im * d),

@@ -125,16 +125,33 @@ static void shuffle(unsigned char *out, const unsigned char *in, size_t n, size_
 	}
 }
 
+/* The low bytes of numbers are noise, but where numbers repeat: looking for anything but repeats
+ * costs much and finds nothing. */
+static bool deflate_planes(unsigned char *out, uLongf *size, unsigned char *in, size_t n, size_t bytes)
+{
+	z_stream z = { .next_in = in, .next_out = out, .avail_out = (uInt)*size };
+	int st = deflateInit2(&z, DATA_LEVEL, Z_DEFLATED, MAX_WBITS, MAX_MEM_LEVEL, Z_RLE);
+
+	for (size_t b = 0; b < bytes && st == Z_OK; b++) {
+		st = deflateParams(&z, DATA_LEVEL, b % sizeof(float) < 2 ? Z_RLE : Z_DEFAULT_STRATEGY);
+		z.avail_in = (uInt)n;
+		if (st == Z_OK)
+			st = deflate(&z, b + 1 < bytes ? Z_NO_FLUSH : Z_FINISH);
+	}
+	*size = z.total_out;
+	return deflateEnd(&z) == Z_OK && st == Z_STREAM_END;
+}
+
 static precess_status pack_field(struct data_packed *p, int i, const struct data_field *f,
 				 const float *values, unsigned char *work)
 {
-	uLongf size = compressBound((uLong)(f->n * f->size));
+	uLongf size = compressBound((uLong)(f->n * f->size)) + 64 * (uLong)f->size;
 
 	p->bytes[i] = malloc(size);
 	if (!p->bytes[i])
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	shuffle(work, (const unsigned char *)values, f->n, f->size);
-	if (compress2(p->bytes[i], &size, work, (uLong)(f->n * f->size), DATA_LEVEL) != Z_OK)
+	if (!deflate_planes(p->bytes[i], &size, work, f->n, f->size))
 		return precess_fail(PRECESS_ENOMEM, "cannot compress a sample");
 	p->size[i] = size;
 	return PRECESS_OK;

@@ -1,4 +1,4 @@
-/* Results as BART reads them: NAME.cfl with the numbers, x fastest, and NAME.hdr with sixteen sizes.
+/* Results as BART reads them.
  *
  * `bart fft` puts k = 0 and r = 0 on sample n/2; our pixels lie at ((i + 1/2) / n - 1/2) fov, half a
  * pixel beside it when n is even. So samples are turned by exp(2 pi i k.shift), and its images lie on
@@ -11,100 +11,28 @@
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
 
-/* BART's dimensions; ours are the coil and those of the labels. */
-enum {
-	READ,
-	PHASE1,
-	PHASE2,
-	COIL,
-	ECHO = 5,
-	REPETITION = 10,
-	SET = 11,
-	SLICE = 13,
-	AVERAGE,
-	DIMS = 16
-};
-static const int dim_of[SET_LABELS] = { ECHO, REPETITION, SET, SLICE, AVERAGE };
-
-struct array {
-	size_t dim[DIMS];
-	float *v;
-};
-
-static size_t count(const struct array *a)
-{
-	size_t n = 1;
-	int i;
-
-	for (i = 0; i < DIMS; i++)
-		n *= a->dim[i];
-	return n;
-}
+static const int dim_of[SET_LABELS] = { CFL_ECHO, CFL_REPETITION, CFL_SET, CFL_SLICE, CFL_AVERAGE };
 
 /* One set of the labels' sizes follows another. */
-static precess_status array_make(struct array *a, size_t d0, size_t d1, size_t d2,
-				 const struct sets *sets)
+static precess_status make(struct cfl *a, size_t d0, size_t d1, size_t d2, const struct sets *sets)
 {
+	size_t dim[CFL_DIMS] = { d0, d1, d2 };
 	int i;
 
-	for (i = 0; i < DIMS; i++)
-		a->dim[i] = 1;
-	a->dim[0] = d0;
-	a->dim[1] = d1;
-	a->dim[2] = d2;
 	for (i = 0; i < SET_LABELS; i++)
-		a->dim[dim_of[i]] = (size_t)sets->size[i];
-	a->v = calloc(count(a) + 1, 2 * sizeof *a->v);
-	return a->v ? PRECESS_OK : precess_fail(PRECESS_ENOMEM, "out of memory");
+		dim[dim_of[i]] = (size_t)sets->size[i];
+	return cfl_make(a, dim);
 }
 
 /* Where the numbers of a set begin. */
-static float *array_set(const struct array *a, const struct sets *sets, int set)
+static float *set_of(const struct cfl *a, const struct sets *sets, int set)
 {
-	size_t stride = a->dim[0] * a->dim[1] * a->dim[2], at = 0;
+	size_t at[CFL_DIMS] = { 0 };
 	int i;
 
-	for (i = 0; i < SET_LABELS; i++) { /* dim_of ascends */
-		at += stride * (size_t)sets->at[set][i];
-		stride *= a->dim[dim_of[i]];
-	}
-	return a->v + 2 * at;
-}
-
-/* ------------------------------------------------------------------ the two files of an array */
-/* NAME.cfl to NAME<addition>.cfl and .hdr. */
-static void make_names(struct text name[2], const char *path, const char *addition)
-{
-	static const char *const ending[] = { "hdr", "cfl" };
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		text_init(&name[i]);
-		text_printf(&name[i], "%.*s%s.%s", (int)(strlen(path) - strlen(".cfl")), path,
-			    addition, ending[i]);
-	}
-}
-
-/* The sizes first: a reader that finds them without the numbers says so. */
-static precess_status array_write(const char *path, const char *addition, const struct array *a)
-{
-	struct text name[2], sizes;
-	precess_status st;
-	int i;
-
-	make_names(name, path, addition);
-	text_init(&sizes);
-	text_printf(&sizes, "# Dimensions\n");
-	for (i = 0; i < DIMS; i++)
-		text_printf(&sizes, "%zu%s", a->dim[i], i + 1 < DIMS ? " " : "\n");
-	TRY(file_output_probe(name[1].data));
-	TRY(file_write(name[1].data, a->v, 2 * count(a) * sizeof *a->v));
-	TRY(file_write(name[0].data, sizes.data, sizes.n));
-out:
-	text_free(&sizes);
-	text_free(&name[0]);
-	text_free(&name[1]);
-	return st;
+	for (i = 0; i < SET_LABELS; i++)
+		at[dim_of[i]] = (size_t)sets->at[set][i];
+	return cfl_at(a, at);
 }
 
 /* ------------------------------------------------------------------ content */
@@ -141,15 +69,15 @@ static precess_status write_matrix(const char *path, const struct io_result *r,
 				   const struct sets *sets)
 {
 	const struct kspace *k = r->kspace;
-	struct array a;
-	precess_status st = array_make(&a, (size_t)k->nx, (size_t)k->ny, 1, sets);
+	struct cfl a;
+	precess_status st = make(&a, (size_t)k->nx, (size_t)k->ny, 1, sets);
 	int s;
 
 	if (st)
 		return st;
 	for (s = 0; s < k->n_set; s++)
-		put_matrix(array_set(&a, sets, s), k, s);
-	st = array_write(path, "", &a);
+		put_matrix(set_of(&a, sets, s), k, s);
+	st = cfl_write(path, "", &a);
 	free(a.v);
 	return st;
 }
@@ -165,8 +93,11 @@ static precess_status measure_spokes(size_t *samples, size_t *spokes, const stru
 
 	if (!n)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	*samples = p->event[p->readout[0].event].n;
 	for (r = 0; r < p->n_readout; r++) {
+		if (s->line[r].set < 0)
+			continue;
+		if (!*samples)
+			*samples = p->event[p->readout[r].event].n;
 		same &= p->event[p->readout[r].event].n == *samples;
 		n[s->line[r].set]++;
 	}
@@ -187,7 +118,7 @@ static precess_status write_spokes(const char *path, const struct io_result *r,
 				   const struct sampling *s, const struct sets *sets)
 {
 	const struct program *p = r->draw->program;
-	struct array data = { .v = NULL }, path_ = { .v = NULL };
+	struct cfl data = { .v = NULL }, path_ = { .v = NULL };
 	size_t samples = 0, spokes = 0, at, *next = calloc((size_t)s->n_set + 1, sizeof *next);
 	const double *v, *k;
 	precess_status st;
@@ -197,27 +128,29 @@ static precess_status write_spokes(const char *path, const struct io_result *r,
 	if (!next)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	TRY(measure_spokes(&samples, &spokes, p, s));
-	TRY(array_make(&data, 1, samples, spokes, sets));
-	TRY(array_make(&path_, 3, samples, spokes, sets));
+	TRY(make(&data, 1, samples, spokes, sets));
+	TRY(make(&path_, 3, samples, spokes, sets));
 	for (q = 0; q < p->n_readout; q++) {
 		const struct program_event *e = &p->event[p->readout[q].event];
 
+		if (s->line[q].set < 0)
+			continue;
 		for (i = 0; i < e->n; i++) {
 			at = next[s->line[q].set] * samples + i;
 			v = r->result->signal + 2 * ((size_t)e->first_sample + i);
 			k = s->k + 3 * ((size_t)e->first_sample + i);
 			cells[0] = k[0] * p->fov[0];
 			cells[1] = k[1] * p->fov[1];
-			turn(array_set(&data, sets, s->line[q].set) + 2 * at, v[0], v[1],
+			turn(set_of(&data, sets, s->line[q].set) + 2 * at, v[0], v[1],
 			     cells[0] * half_pixel(p->matrix[0]) / p->matrix[0] +
 				     cells[1] * half_pixel(p->matrix[1]) / p->matrix[1]);
-			array_set(&path_, sets, s->line[q].set)[6 * at] = (float)cells[0];
-			array_set(&path_, sets, s->line[q].set)[6 * at + 2] = (float)cells[1];
+			set_of(&path_, sets, s->line[q].set)[6 * at] = (float)cells[0];
+			set_of(&path_, sets, s->line[q].set)[6 * at + 2] = (float)cells[1];
 		}
 		next[s->line[q].set]++;
 	}
-	TRY(array_write(path, "_traj", &path_));
-	TRY(array_write(path, "", &data));
+	TRY(cfl_write(path, "_traj", &path_));
+	TRY(cfl_write(path, "", &data));
 out:
 	free(data.v);
 	free(path_.v);
@@ -230,16 +163,16 @@ static precess_status write_image(const char *path, const struct io_result *r,
 {
 	const struct kspace *k = r->kspace;
 	size_t plane = (size_t)k->nx * (size_t)k->ny;
-	struct array a;
-	precess_status st = array_make(&a, (size_t)k->nx, (size_t)k->ny, 1, sets);
+	struct cfl a;
+	precess_status st = make(&a, (size_t)k->nx, (size_t)k->ny, 1, sets);
 	int s;
 
 	if (st)
 		return st;
 	for (s = 0; s < k->n_set; s++)
-		memcpy(array_set(&a, sets, s), r->image + 2 * plane * (size_t)s,
+		memcpy(set_of(&a, sets, s), r->image + 2 * plane * (size_t)s,
 		       2 * plane * sizeof *a.v);
-	st = array_write(path, "_image", &a);
+	st = cfl_write(path, "_image", &a);
 	free(a.v);
 	return st;
 }

@@ -18,6 +18,29 @@ struct sets {
 precess_status sets_create(struct sets *out, const struct draw *d, const struct sampling *s);
 void sets_free(struct sets *s);
 
+/* --- BART --- */
+enum {
+	CFL_COIL = 3,
+	CFL_ECHO = 5,
+	CFL_REPETITION = 10,
+	CFL_SET = 11,
+	CFL_SLICE = 13,
+	CFL_AVERAGE = 14,
+	CFL_DIMS = 16
+};
+/* Complex numbers, the first dimension fastest. */
+struct cfl {
+	size_t dim[CFL_DIMS];
+	float *v; /* re, im; to be freed */
+};
+/* Zeros; a size of 0 counts as 1. */
+precess_status cfl_make(struct cfl *out, const size_t dim[CFL_DIMS]);
+size_t cfl_count(const struct cfl *a);
+float *cfl_at(const struct cfl *a, const size_t index[CFL_DIMS]);
+/* To NAME<addition>.cfl and .hdr, where `path` is NAME.cfl. */
+precess_status cfl_write(const char *path, const char *addition, const struct cfl *a);
+precess_status cfl_read(struct cfl *out, const char *path);
+
 /* --- HDF5 --- */
 /* An HDF5 file in memory; negative on failure. */
 hid_t hdf5_create(void);

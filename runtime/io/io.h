@@ -15,14 +15,25 @@ extern "C" {
  * /maps/M0 ... as used. Attributes of the root: sequence, every parameter by name (SI) , error_bound,
  * tolerance, methods, spins, device, threads, seconds, object, source_hash, program_hash, version,
  * command. */
+/* What a result made of measured data has besides: attributes of these names, and the datasets
+ * /coils/kspace and /coils/sensitivity [coils, lines, samples] where they are given. */
+struct io_acquired {
+	const char *object;  /* the file */
+	const char *methods; /* the steps, in words */
+	double fov[2], thickness; /* m; 0: not known */
+	int coils, acceleration, threads;
+	double seconds;
+	const float *kspace, *sensitivity; /* may be NULL */
+};
 struct io_result {
-	const struct draw *draw;
+	const struct draw *draw;         /* NULL: an acquisition whose sequence was not given */
 	const struct maps *maps;
-	const struct sim_result *result; /* NULL: predicted, not simulated; then no signal */
+	const struct sim_result *result; /* NULL: not simulated; then no signal */
 	const struct kspace *kspace; /* may be NULL, with image */
 	const float *image;
 	double tolerance;
 	const char *command;         /* the command line */
+	const struct io_acquired *acquired; /* NULL: not measured */
 };
 /* In the format of formats.def that the name's ending chooses; without an ending it is HDF5. The
  * probe refuses, before the work, a name that could not be written after it. */
@@ -173,6 +184,10 @@ precess_status io_raw_create(struct io_raw **out, const struct io_result *r);
 precess_status io_read_raw(struct io_raw **out, const char *path);
 precess_status io_write_raw(const char *path, const struct io_raw *raw);
 void io_raw_free(struct io_raw *raw);
+
+/* The file `from` as the file `to`, formats by their names: images among .h5, .nii, .nii.gz and .cfl, raw
+ * data of ISMRMRD (.mrd) to .cfl. */
+precess_status io_convert(const char *to, const char *from);
 
 /* 8-bit grey PNG of `value` [ny][nx] scaled lo..hi, row ny-1 on top (y upwards), each pixel drawn
  * `zoom` x `zoom`. */

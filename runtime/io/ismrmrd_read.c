@@ -9,7 +9,8 @@
 enum {
 	BLOCK = 64,             /* records read at once */
 	ACQUISITIONS = 1 << 26, /* more are not credible */
-	HEADER_LIMIT = 1 << 26  /* bytes of XML */
+	HEADER_LIMIT = 1 << 26, /* bytes of XML */
+	DEFLATE_RATIO = 1032    /* no deflated stream unpacks to more times its size */
 };
 
 /* ------------------------------------------------------------------ the parts of the file */
@@ -192,6 +193,46 @@ static precess_status read_block(struct io_raw *raw, hid_t set, hid_t type, hsiz
 	return st;
 }
 
+/* Records that were never written read as zeros, however many are declared. */
+static bool is_stored(hid_t set, hssize_t n)
+{
+	hid_t type = H5Dget_type(set);
+	double declared = (double)n * (double)H5Tget_size(type);
+
+	H5Tclose(type);
+	return declared <= (double)H5Dget_storage_size(set) * DEFLATE_RATIO;
+}
+
+/* The library believes what a damaged file says of where members lie, and reads there. */
+static bool is_sound(hid_t type)
+{
+	int i, n = H5Tget_class(type) == H5T_COMPOUND ? H5Tget_nmembers(type) : 0;
+	bool sound = true;
+	size_t size;
+	hid_t member;
+
+	for (i = 0; i < n && sound; i++) {
+		member = H5Tget_member_type(type, (unsigned)i);
+		size = member < 0 ? 0 : H5Tget_size(member);
+		sound = size > 0 && size <= H5Tget_size(type) &&
+			H5Tget_member_offset(type, (unsigned)i) <= H5Tget_size(type) - size &&
+			is_sound(member);
+		if (member >= 0)
+			H5Tclose(member);
+	}
+	return sound;
+}
+
+static bool has_sound_type(hid_t set)
+{
+	hid_t type = H5Dget_type(set);
+	bool sound = type >= 0 && H5Tget_class(type) == H5T_COMPOUND && is_sound(type);
+
+	if (type >= 0)
+		H5Tclose(type);
+	return sound;
+}
+
 static precess_status read_records(struct io_raw *raw, hid_t group, const char *path)
 {
 	hid_t set = H5Dopen2(group, "data", H5P_DEFAULT), space = -1, type = ismrmrd_type();
@@ -206,6 +247,13 @@ static precess_status read_records(struct io_raw *raw, hid_t group, const char *
 	if (n < 1 || n > ACQUISITIONS || H5Sget_simple_extent_ndims(space) != 1)
 		st = precess_fail(PRECESS_EINVAL, "%s: %lld acquisitions; 1..%d can be read", path,
 				  (long long)n, ACQUISITIONS);
+	else if (!has_sound_type(set))
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s: its acquisitions are damaged; copy or make it again", path);
+	else if (!is_stored(set, n))
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s declares %lld acquisitions but does not hold them", path,
+				  (long long)n);
 	else if (!(raw->acquisition = calloc((size_t)n, sizeof *raw->acquisition)))
 		st = precess_fail(PRECESS_ENOMEM, "%s: out of memory for %lld acquisitions", path,
 				  (long long)n);

@@ -82,7 +82,7 @@ static bool known_type(int datatype)
 /* Before the library believes it: it takes 1 for a voxel size that is not a number. */
 static precess_status check_header(const struct source *s)
 {
-	int version = 0, i;
+	int version = 0, i, type;
 	void *header = nifti_read_header(s->file, &version, 0);
 	const nifti_1_header *h1 = header;
 	const nifti_2_header *h2 = header;
@@ -98,6 +98,11 @@ static precess_status check_header(const struct source *s)
 		st = precess_fail(PRECESS_EINVAL,
 				  "%s declares %lld dimensions; a NIfTI file has 1..7", s->file,
 				  (long long)n);
+	type = version == 2 ? h2->datatype : h1->datatype;
+	if (!st && !known_type(type))
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s: voxels of type %s are not supported; convert to float32",
+				  s->file, nifti_datatype_string(type));
 	for (i = 1; i <= n && !st; i++) {
 		side = version == 2 ? h2->dim[i] : h1->dim[i];
 		size = version == 2 ? h2->pixdim[i] : h1->pixdim[i];
@@ -142,10 +147,6 @@ static precess_status check_dimensions(struct source *s)
 	if (count > 1 && strcmp(s->file, s->path) == 0)
 		return precess_fail(PRECESS_EINVAL, "%s holds %lld volumes; name one, as in %s:0",
 				    s->file, (long long)count, s->file);
-	if (!known_type(n->datatype))
-		return precess_fail(PRECESS_EINVAL,
-				    "%s: voxels of type %s are not supported; convert to float32",
-				    s->file, nifti_datatype_string(n->datatype));
 	return PRECESS_OK;
 }
 

@@ -21,6 +21,7 @@ struct job {
 	const struct sampling *s;
 	struct io_raw *raw;
 	uint32_t *order; /* readouts in order of time */
+	uint32_t first;  /* readout of an image */
 };
 
 static const struct program_event *event_of(const struct job *j, uint32_t r)
@@ -40,19 +41,27 @@ static int label_of(const struct job *j, uint32_t r, enum program_label l)
 	return v > 0 ? (int)v : 0;
 }
 
+/* Navigators and noise say nothing of the encoding. */
+static bool of_image(const struct job *j, uint32_t r)
+{
+	return j->s->line[r].set >= 0;
+}
+
 /* ------------------------------------------------------------------ encoding */
 /* The step along x, 1/m, when all lines have as many samples at even distances; else 0. */
 static double even_step(const struct job *j)
 {
-	uint32_t r, i, n = event_of(j, 0)->n;
+	uint32_t r, i, n = event_of(j, j->first)->n;
 	const double *k;
 	double step = 0;
 
-	for (r = 0; r < j->p->n_readout; r++) {
+	for (r = j->first; r < j->p->n_readout; r++) {
+		if (!of_image(j, r))
+			continue;
 		k = moments_of(j, r);
 		if (event_of(j, r)->n != n || n < 2)
 			return 0;
-		if (r == 0)
+		if (r == j->first)
 			step = fabs(k[3] - k[0]);
 		for (i = 1; i < n; i++)
 			if (fabs(fabs(k[3 * i] - k[3 * i - 3]) - step) > even * step)
@@ -84,7 +93,7 @@ static bool is_epi(const struct job *j)
 	for (e = 0; e < j->p->n_epoch; e++)
 		train |= j->p->epoch[e].n_readout > 1;
 	for (r = 0; r < j->p->n_readout; r++)
-		fro |= j->s->line[r].reverse;
+		fro |= of_image(j, r) && j->s->line[r].reverse;
 	return fro && train;
 }
 
@@ -97,7 +106,7 @@ static const char *trajectory(const struct job *j)
 	if (j->s->kind == SAMPLING_OTHER)
 		return "other";
 	for (r = 0; r < j->p->n_readout; r++)
-		if (!is_straight(j, r))
+		if (of_image(j, r) && !is_straight(j, r))
 			return "spiral";
 	return "radial";
 }
@@ -116,11 +125,11 @@ static void fill_encoding(struct job *j)
 	}
 	e->encoded = e->recon;
 	if (step > 0) {
-		e->encoded.matrix[0] = (int)event_of(j, 0)->n;
+		e->encoded.matrix[0] = (int)event_of(j, j->first)->n;
 		e->encoded.fov[0] = 1 / step;
 	}
-	e->samples.maximum = (int)event_of(j, 0)->n - 1;
-	e->samples.center = (int)event_of(j, 0)->n / 2;
+	e->samples.maximum = (int)event_of(j, j->first)->n - 1;
+	e->samples.center = (int)event_of(j, j->first)->n / 2;
 	if (j->s->kind == SAMPLING_CARTESIAN)
 		e->limit[IO_LINE].center = e->recon.matrix[1] / 2;
 	snprintf(e->trajectory, sizeof e->trajectory, "%s", trajectory(j));
@@ -131,7 +140,8 @@ static void fill_indices(const struct job *j, struct io_acquisition *a, uint32_t
 {
 	const struct sampling_line *line = &j->s->line[r];
 
-	a->counter[IO_LINE] = line->row >= 0 ? line->row : 0;
+	a->counter[IO_LINE] = of_image(j, r) && line->row >= 0 ? line->row
+							       : label_of(j, r, PROGRAM_LABEL_line);
 	a->counter[IO_AVERAGE] = label_of(j, r, PROGRAM_LABEL_avg);
 	a->counter[IO_SLICE] = label_of(j, r, PROGRAM_LABEL_slice);
 	a->counter[IO_CONTRAST] = j->s->echoes ? label_of(j, r, PROGRAM_LABEL_echo) : 0;
@@ -141,6 +151,13 @@ static void fill_indices(const struct job *j, struct io_acquisition *a, uint32_t
 	a->user[0] = label_of(j, r, PROGRAM_LABEL_echo);
 	if (line->reverse && j->s->kind == SAMPLING_CARTESIAN)
 		a->flags |= IO_REVERSE;
+	if (label_of(j, r, PROGRAM_LABEL_noise))
+		a->flags |= IO_NOISE;
+	else if (label_of(
+			 j, r,
+			 PROGRAM_LABEL_nav)) /* beside an EPI they tell of its even and odd lines */
+		a->flags |= strcmp(j->raw->encoding->trajectory, "epi") ? IO_NAVIGATION
+									: IO_PHASE_CORRECTION;
 }
 
 /* In the plane: there is no encoding along z. */
@@ -197,7 +214,8 @@ static precess_status count_lines(struct job *j)
 	if (!n)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	for (i = 0; i < j->p->n_readout && j->s->kind != SAMPLING_CARTESIAN; i++)
-		j->raw->acquisition[i].counter[IO_LINE] = n[j->s->line[j->order[i]].set]++;
+		if (of_image(j, j->order[i]))
+			j->raw->acquisition[i].counter[IO_LINE] = n[j->s->line[j->order[i]].set]++;
 	free(n);
 	return PRECESS_OK;
 }
@@ -217,6 +235,8 @@ static precess_status flag_ends(struct job *j)
 	for (i = 0; i < j->p->n_readout; i++) {
 		a = &j->raw->acquisition[i];
 		s = j->s->line[j->order[i]].set;
+		if (s < 0)
+			continue;
 		if (!latest[s])
 			a->flags |= first;
 		latest[s] = a;
@@ -237,7 +257,7 @@ static void fill_limits(struct io_raw *raw)
 	int c;
 
 	for (i = 0; i < raw->n; i++)
-		for (c = 0; c < IO_COUNTERS; c++)
+		for (c = 0; c < IO_COUNTERS && !(raw->acquisition[i].flags & IO_NO_IMAGE); c++)
 			if (raw->acquisition[i].counter[c] > limit[c].maximum)
 				limit[c].maximum = raw->acquisition[i].counter[c];
 	if (raw->encoding->limit[IO_LINE]
@@ -350,6 +370,8 @@ precess_status io_raw_create(struct io_raw **out, const struct io_result *r)
 	TRY(no_samples(j.p, r));
 	TRY(sampling_create(&s, r->draw));
 	j.s = s;
+	while (j.first + 1 < j.p->n_readout && !of_image(&j, j.first))
+		j.first++;
 	j.raw = calloc(1, sizeof *j.raw);
 	if (!j.raw || !(j.raw->encoding = calloc(1, sizeof *j.raw->encoding)) ||
 	    !(j.raw->acquisition = calloc(j.p->n_readout, sizeof *j.raw->acquisition))) {

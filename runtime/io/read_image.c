@@ -52,7 +52,8 @@ static precess_status read_parameters(struct io_image *m, hid_t file)
 	char *names = read_text(file, "parameters"), *rest = NULL, prefixed[256];
 	precess_status st = PRECESS_OK;
 
-	for (char *s = names ? strtok_r(names, " ", &rest) : NULL; s; s = strtok_r(NULL, " ", &rest)) {
+	for (char *s = names ? strtok_r(names, " ", &rest) : NULL; s;
+	     s = strtok_r(NULL, " ", &rest)) {
 		struct io_param *p = realloc(m->param, (m->n_param + 1) * sizeof *p);
 		double v;
 
@@ -113,15 +114,19 @@ static precess_status find_shape(struct io_image *m, hid_t set, const char *spec
 	if (space >= 0)
 		H5Sclose(space);
 	if (rank < 2)
-		return precess_fail(PRECESS_EINVAL, "%s has %d dimensions; an image has y and x, after "
-				    "any number of sets", spec, rank < 0 ? 0 : rank);
+		return precess_fail(PRECESS_EINVAL,
+				    "%s has %d dimensions; an image has y and x, after "
+				    "any number of sets",
+				    spec, rank < 0 ? 0 : rank);
 	for (int i = 0; i < rank - 2; i++)
 		sets = sets > SET_LIMIT || dim[i] > SET_LIMIT ? SET_LIMIT + 1 : sets * dim[i];
 	if (!sets || !dim[rank - 1] || !dim[rank - 2] || sets > SET_LIMIT ||
 	    dim[rank - 1] > SIDE_LIMIT || dim[rank - 2] > SIDE_LIMIT ||
 	    sets * dim[rank - 1] * dim[rank - 2] > SAMPLE_LIMIT)
-		return precess_fail(PRECESS_EINVAL, "%s: %llu images of %llu x %llu; 1..%d images with "
-				    "sides of 1..%d can be read", spec, (unsigned long long)sets,
+		return precess_fail(PRECESS_EINVAL,
+				    "%s: %llu images of %llu x %llu; 1..%d images with "
+				    "sides of 1..%d can be read",
+				    spec, (unsigned long long)sets,
 				    (unsigned long long)dim[rank - 1],
 				    (unsigned long long)dim[rank - 2], SET_LIMIT, SIDE_LIMIT);
 	m->n_set = (int)sets;
@@ -169,11 +174,12 @@ static precess_status read_data(struct io_image *m, hid_t set, const char *spec)
 			m->data[2 * i + 1] = 0;
 		}
 	} else {
-		st = precess_fail(PRECESS_EINVAL, "%s holds neither real nor complex numbers", spec);
+		st = precess_fail(PRECESS_EINVAL, "%s holds neither real nor complex numbers",
+				  spec);
 	}
 	if (!ok && !st)
-		st = precess_fail(PRECESS_EINVAL, "%s cannot be read: the file is damaged or cut short",
-				  spec);
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s cannot be read: the file is damaged or cut short", spec);
 	if (type >= 0)
 		H5Tclose(type);
 	return st;
@@ -186,14 +192,19 @@ static precess_status read_file(struct io_image *m, const char *spec, const char
 	precess_status st;
 
 	if (file < 0)
-		return precess_fail(PRECESS_EINVAL, access(path, R_OK) ?
-				    "%s cannot be opened: there is no such file, or it may not be read" :
-				    "%s cannot be opened: it is no HDF5 file, damaged or cut short",
-				    path);
+		return precess_fail(
+			PRECESS_EINVAL,
+			access(path, R_OK)
+				? "%s cannot be opened: there is no such file, or it may not be "
+				  "read"
+				: "%s cannot be opened: it is no HDF5 file, damaged or cut short",
+			path);
 	set = H5Dopen2(file, dataset, H5P_DEFAULT);
 	if (set < 0) {
-		st = precess_fail(PRECESS_EINVAL, "%s has no dataset %s: name the one that holds the "
-				  "image, as in %s:/image", path, dataset, path);
+		st = precess_fail(PRECESS_EINVAL,
+				  "%s has no dataset %s: name the one that holds the "
+				  "image, as in %s:/image",
+				  path, dataset, path);
 		goto out;
 	}
 	TRY(find_shape(m, set, spec));

@@ -42,6 +42,17 @@ static void put_methods(struct writer *w, const struct sim_result *s)
 	text_free(&t);
 }
 
+static void put_acquired(struct writer *w, const struct io_acquired *a)
+{
+	writer_text(w, w->file, "methods", a->methods);
+	writer_number(w, w->file, "threads", a->threads);
+	writer_number(w, w->file, "seconds", a->seconds);
+	writer_number(w, w->file, "coils", a->coils);
+	writer_number(w, w->file, "acceleration", a->acceleration);
+	if (a->fov[0] > 0)
+		writer_numbers(w, w->file, "fov", a->fov, 2);
+}
+
 /* None where the sets are of no Cartesian sequence. */
 static void put_echo_times(struct writer *w, const struct draw *d)
 {
@@ -64,10 +75,13 @@ static void put_echo_times(struct writer *w, const struct draw *d)
 
 static void put_attributes(struct writer *w, const struct io_result *r)
 {
-	const struct program *p = r->draw->program;
+	const struct program *p = r->draw ? r->draw->program : NULL;
+	double thickness;
 
-	writer_text(w, w->file, "sequence", p->name);
-	if (r->result) {
+	writer_text(w, w->file, "sequence", p ? p->name : NULL);
+	if (r->acquired) {
+		put_acquired(w, r->acquired);
+	} else if (r->result) {
 		writer_number(w, w->file, "error_bound", r->result->bound);
 		writer_number(w, w->file, "tolerance", r->tolerance);
 		put_methods(w, r->result);
@@ -78,9 +92,10 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 	} else {
 		writer_text(w, w->file, "methods", "network");
 	}
-	writer_text(w, w->file, "object", r->maps ? r->maps->source : NULL);
-	writer_text(w, w->file, "source_hash", p->source_hash);
-	writer_text(w, w->file, "program_hash", p->hash);
+	writer_text(w, w->file, "object",
+		    r->maps ? r->maps->source : r->acquired ? r->acquired->object : NULL);
+	writer_text(w, w->file, "source_hash", p ? p->source_hash : NULL);
+	writer_text(w, w->file, "program_hash", p ? p->hash : NULL);
 	writer_text(w, w->file, "version", PRECESS_VERSION);
 	writer_text(w, w->file, "command", r->command);
 	if (r->kspace)
@@ -90,9 +105,11 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 		writer_numbers(w, w->file, "fov", r->maps->fov, 2);
 	if (r->kspace && r->result)
 		put_echo_times(w, r->draw);
-	if (p->fov[2] > 0)
-		writer_number(w, w->file, "slice_thickness", p->fov[2]);
-	put_parameters(w, r->draw);
+	thickness = p && p->fov[2] > 0 ? p->fov[2] : r->acquired ? r->acquired->thickness : 0;
+	if (thickness > 0)
+		writer_number(w, w->file, "slice_thickness", thickness);
+	if (r->draw)
+		put_parameters(w, r->draw);
 }
 
 /* ------------------------------------------------------------------ datasets */
@@ -113,6 +130,30 @@ static void put_kspace(struct writer *w, const struct io_result *r)
 	writer_set(w, w->file, "kspace", type, rank, dim, k->data, NULL);
 	if (r->image)
 		writer_set(w, w->file, "image", type, rank, dim, r->image, NULL);
+	if (type >= 0)
+		H5Tclose(type);
+}
+
+static void put_coils(struct writer *w, const struct io_result *r)
+{
+	const struct io_acquired *a = r->acquired;
+	uint64_t dim[3];
+	hid_t type, group;
+
+	if (!a || (!a->kspace && !a->sensitivity))
+		return;
+	dim[0] = (uint64_t)a->coils;
+	dim[1] = (uint64_t)r->kspace->ny;
+	dim[2] = (uint64_t)r->kspace->nx;
+	type = writer_complex(w);
+	group = writer_check(w,
+			     H5Gcreate2(w->file, "coils", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+	if (a->kspace)
+		writer_set(w, group, "kspace", type, 3, dim, a->kspace, NULL);
+	if (a->sensitivity)
+		writer_set(w, group, "sensitivity", type, 3, dim, a->sensitivity, NULL);
+	if (group >= 0)
+		H5Gclose(group);
 	if (type >= 0)
 		H5Tclose(type);
 }
@@ -206,6 +247,7 @@ precess_status io_write_result(const char *path, const struct io_result *r)
 	TRY(writer_open(&w, path));
 	put_attributes(&w, r);
 	put_kspace(&w, r);
+	put_coils(&w, r);
 	st = r->result ? put_signal(&w, r) : PRECESS_OK;
 	if (!st)
 		put_maps(&w, r->maps);

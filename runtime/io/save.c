@@ -111,6 +111,8 @@ precess_status sets_create(struct sets *out, const struct draw *d, const struct 
 	if (!out->at)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	for (r = 0; r < p->n_readout; r++) {
+		if (s->line[r].set < 0)
+			continue;
 		l = p->event[p->readout[r].event].label;
 		for (i = 0; i < SET_LABELS; i++)
 			out->at[s->line[r].set][i] = i == SET_ECHO && !s->echoes ? 0 : l[label[i]];

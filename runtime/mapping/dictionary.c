@@ -20,8 +20,10 @@ static precess_status no_echo(const struct kspace_center *c, int n, double te, c
 	text_init(&t);
 	for (int i = 0; i < n; i++)
 		text_printf(&t, "%s %.6g", i ? "," : "", c[i].te * 1e3);
-	st = precess_fail(PRECESS_EINVAL, "no echo of %s is at %.6g ms but at%s ms: set its parameters as "
-			  "they were, as in --set ESP=10ms", name, te * 1e3, t.data);
+	st = precess_fail(PRECESS_EINVAL,
+			  "no echo of %s is at %.6g ms but at%s ms: set its parameters as "
+			  "they were, as in --set ESP=10ms",
+			  name, te * 1e3, t.data);
 	text_free(&t);
 	return st;
 }
@@ -57,17 +59,6 @@ static void set_axis(struct dictionary *d, int axis, double lo, double hi)
 	d->step[axis] = d->n[axis] > 1 ? (hi - lo) / (d->n[axis] - 1) : 1;
 }
 
-static precess_status find_t1(double *t1, const struct mapping_options *o)
-{
-	const struct program_map *m = &o->program->map[PROGRAM_MAP_T1];
-
-	*t1 = o->t1 > 0 ? o->t1 : m->value;
-	if (!(o->t1 > 0) && m->channel)
-		return precess_fail(PRECESS_EINVAL, "%s takes T1 from the object: name one for the "
-				    "dictionary, as in --t1 1s", o->program->name);
-	return PRECESS_OK;
-}
-
 static precess_status simulate(struct dictionary *d, const struct mapping_series *s,
 			       const struct mapping_options *o)
 {
@@ -82,13 +73,15 @@ static precess_status simulate(struct dictionary *d, const struct mapping_series
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for a dictionary");
 		goto out;
 	}
-	TRY(find_t1(&t1, o));
+	TRY(mapping_t1(&t1, o));
 	TRY(draw_create(&draw, o->program, o->param, true));
 	TRY(find_samples(sample, s, draw));
 	for (size_t i = 0; i < n; i++) {
 		size_t it = i % (size_t)d->n[0], ib = i / (size_t)d->n[0];
 
-		point[i] = (struct sim_point){ .m0 = 1, .t1 = t1, .t2p = INFINITY,
+		point[i] = (struct sim_point){ .m0 = 1,
+					       .t1 = t1,
+					       .t2p = INFINITY,
 					       .t2 = exp(d->first[0] + d->step[0] * (double)it),
 					       .b1 = d->first[1] + d->step[1] * (double)ib };
 	}
@@ -128,7 +121,8 @@ precess_status dictionary_create(struct dictionary **out, const struct mapping_s
 	d->atom = malloc((n * (size_t)d->n_echo + 1) * sizeof *d->atom);
 	d->norm = malloc((n + 1) * sizeof *d->norm);
 	if (!d->atom || !d->norm)
-		st = precess_fail(PRECESS_ENOMEM, "out of memory for a dictionary of %zu signals", n);
+		st = precess_fail(PRECESS_ENOMEM, "out of memory for a dictionary of %zu signals",
+				  n);
 	return st ? st : simulate(d, s, o);
 }
 
@@ -190,7 +184,8 @@ static struct weights weigh(double x, int n)
 	}
 	for (int j = 0; j < 4; j++)
 		o.node[j] = i - 1 + j;
-	for (int side = 0; side < 4; side += 3) { /* p[-1] = 2 p[0] - p[1], and at the end likewise */
+	for (int side = 0; side < 4;
+	     side += 3) { /* p[-1] = 2 p[0] - p[1], and at the end likewise */
 		int in = side ? 2 : 1, far = side ? 1 : 2;
 
 		if (o.node[side] >= 0 && o.node[side] < n)
@@ -219,7 +214,9 @@ void dictionary_at(double *value, double *by_t2, double *by_b1, const struct dic
 
 			for (int i = 0; i < 4; i++) {
 				double p = d->atom[((size_t)b.node[j] * (size_t)d->n[0] +
-						    (size_t)a.node[i]) * (size_t)d->n_echo + (size_t)e];
+						    (size_t)a.node[i]) *
+							   (size_t)d->n_echo +
+						   (size_t)e];
 
 				row += a.w[i] * p;
 				slope += a.dw[i] * p;

@@ -13,25 +13,37 @@ static const double tolerance = 1e-10; /* relative, of sum and solution */
 static const int most_calls = 200;
 
 /* ------------------------------------------------------------------ noise */
+static double polynomial(const double *c, int n, double x)
+{
+	double v = c[n - 1];
+
+	for (int i = n - 2; i >= 0; i--)
+		v = c[i] + x * v;
+	return v;
+}
+
 /* exp(-u) I0(u) and exp(-u) I1(u), u >= 0: Abramowitz and Stegun 9.8.1 .. 9.8.4, 2e-7. */
 static void scaled_bessel(double *i0, double *i1, double u)
 {
-	double t = u / 3.75, s = t * t, e = exp(-u);
+	static const double near[2][7] = { { 1, 3.5156229, 3.0899424, 1.2067492, 0.2659732,
+					     0.0360768, 0.0045813 },
+					   { 0.5, 0.87890594, 0.51498869, 0.15084934, 0.02658733,
+					     0.00301532, 0.00032411 } };
+	static const double far[2][9] = { { 0.39894228, 0.01328592, 0.00225319, -0.00157565,
+					    0.00916281, -0.02057706, 0.02635537, -0.01647633,
+					    0.00392377 },
+					  { 0.39894228, -0.03988024, -0.00362018, 0.00163801,
+					    -0.01031555, 0.02282967, -0.02895312, 0.01787654,
+					    -0.00420059 } };
+	double t = u / 3.75;
 
-	if (u < 3.75) {
-		*i0 = e * (1 + s * (3.5156229 + s * (3.0899424 + s * (1.2067492 + s * (0.2659732 +
-			   s * (0.0360768 + s * 0.0045813))))));
-		*i1 = e * u * (0.5 + s * (0.87890594 + s * (0.51498869 + s * (0.15084934 +
-			   s * (0.02658733 + s * (0.00301532 + s * 0.00032411))))));
-		return;
+	if (t < 1) {
+		*i0 = exp(-u) * polynomial(near[0], 7, t * t);
+		*i1 = exp(-u) * u * polynomial(near[1], 7, t * t);
+	} else {
+		*i0 = polynomial(far[0], 9, 1 / t) / sqrt(u);
+		*i1 = polynomial(far[1], 9, 1 / t) / sqrt(u);
 	}
-	t = 1 / t;
-	*i0 = (0.39894228 + t * (0.01328592 + t * (0.00225319 + t * (-0.00157565 + t * (0.00916281 +
-	       t * (-0.02057706 + t * (0.02635537 + t * (-0.01647633 + t * 0.00392377)))))))) /
-	      sqrt(u);
-	*i1 = (0.39894228 + t * (-0.03988024 + t * (-0.00362018 + t * (0.00163801 + t * (-0.01031555 +
-	       t * (0.02282967 + t * (-0.02895312 + t * (0.01787654 - t * 0.00420059)))))))) /
-	      sqrt(u);
 }
 
 /* The mean magnitude of a signal `a`, and its derivative. */
@@ -49,8 +61,8 @@ static int unknowns(const struct fit *f)
 	return f->n_x + (f->noise == MAPPING_NOISE_offset);
 }
 
-precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_series *s,
-			 const struct mapping_options *o)
+precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_maps *m,
+			 const struct mapping_series *s, const struct mapping_options *o)
 {
 	precess_status st = PRECESS_OK;
 
@@ -58,7 +70,7 @@ precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_se
 	f->noise = o->noise;
 	f->known = f->sigma = o->sigma;
 	if (f->noise == MAPPING_NOISE_rician && !(f->sigma > 0))
-		TRY(mapping_noise_estimate(&f->sigma, s));
+		TRY(mapping_noise_estimate(&f->sigma, s, m->mask));
 	*kinds |= 1u << MAPPING_T2 | 1u << MAPPING_M0 | 1u << MAPPING_residual;
 	if (f->known > 0 || f->n > unknowns(f))
 		*kinds |= 1u << MAPPING_T2_error;
@@ -78,8 +90,8 @@ void fit_tell(struct mapping_voxel *out, const struct fit *f)
 
 /* ------------------------------------------------------------------ the solver */
 /* MINPACK's matrices are by columns. */
-static int evaluate(void *context, int n, int n_x, const double *x, double *residual, double *columns,
-		    int stride, int flag)
+static int evaluate(void *context, int n, int n_x, const double *x, double *residual,
+		    double *columns, int stride, int flag)
 {
 	const struct fit *f = context;
 	double value[FIT_ECHOES], slope[FIT_ECHOES * FIT_PARAMETERS], factor = 1;
@@ -93,8 +105,9 @@ static int evaluate(void *context, int n, int n_x, const double *x, double *resi
 		if (flag != 2)
 			residual[i] = value[i] - f->data[i];
 		for (int j = 0; j < n_x && flag == 2; j++)
-			columns[i + j * stride] =
-				j < f->n_x ? factor * slope[i * FIT_PARAMETERS + j] : 1;
+			columns[i + j * stride] = j < f->n_x
+							  ? factor * slope[i * FIT_PARAMETERS + j]
+							  : 1;
 	}
 	return 0;
 }

@@ -23,8 +23,12 @@ typedef bool mapping_voxel_fn(struct mapping_voxel *out, const double *magnitude
 precess_status mapping_voxels(struct mapping_maps *m, const struct mapping_series *s,
 			      const struct mapping_options *o, unsigned kinds,
 			      mapping_voxel_fn *fit, const void *context);
-/* PRECESS_EINVAL unless there are `least` echoes with known times; `method` names the method. */
-precess_status mapping_need_echoes(const struct mapping_series *s, int least, const char *method);
+/* Makes the mask; PRECESS_EINVAL unless there are `least` echoes with known times. `method` names the
+ * method. */
+precess_status mapping_prepare(struct mapping_maps *m, const struct mapping_series *s,
+			       const struct mapping_options *o, int least, const char *method);
+/* The T1 that methods assume, s: of the options, else of the sequence. */
+precess_status mapping_t1(double *t1, const struct mapping_options *o);
 
 /* ------------------------------------------------------------------ least squares */
 enum { FIT_PARAMETERS = 4, FIT_ECHOES = 512 };
@@ -46,8 +50,8 @@ struct fit {
 /* Levenberg-Marquardt (MINPACK's lmder). False when no solution was found. */
 bool fit_solve(struct fit *f);
 /* The noise of a fit of n_x parameters as the options want it; adds to *kinds what then is known. */
-precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_series *s,
-			 const struct mapping_options *o);
+precess_status fit_noise(struct fit *f, unsigned *kinds, const struct mapping_maps *m,
+			 const struct mapping_series *s, const struct mapping_options *o);
 /* What every fit tells. */
 void fit_tell(struct mapping_voxel *out, const struct fit *f);
 

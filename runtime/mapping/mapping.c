@@ -97,22 +97,54 @@ void mapping_maps_free(struct mapping_maps *m)
 		return;
 	for (int k = 0; k < MAPPING_KINDS; k++)
 		free(m->map[k]);
+	free(m->mask);
 	free(m);
 }
 
-precess_status mapping_need_echoes(const struct mapping_series *s, int least, const char *method)
+static precess_status make_mask(struct mapping_maps *m, const struct mapping_series *s,
+				const struct mapping_options *o)
+{
+	size_t n = MAPPING_VOXELS(s);
+
+	m->mask = malloc((n + 1) * sizeof *m->mask);
+	if (!m->mask)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for a mask");
+	if (!o->mask && o->threshold >= 0)
+		return mapping_mask_threshold(m->mask, s, o->threshold);
+	for (size_t i = 0; i < n; i++)
+		m->mask[i] = !o->mask || o->mask[i];
+	return PRECESS_OK;
+}
+
+precess_status mapping_prepare(struct mapping_maps *m, const struct mapping_series *s,
+			       const struct mapping_options *o, int least, const char *method)
 {
 	for (int i = 0; i < s->n_echo; i++) {
 		if (isnan(s->te[i]))
-			return precess_fail(PRECESS_EINVAL, "image %d has no echo time: name the times "
-					    "of all images with --te, as in --te 35ms,50ms", i + 1);
+			return precess_fail(PRECESS_EINVAL,
+					    "image %d has no echo time: name the times "
+					    "of all images with --te, as in --te 35ms,50ms",
+					    i + 1);
 	}
 	if (s->n_echo < least)
-		return precess_fail(PRECESS_EINVAL, "%s needs %d echoes or more; there %s %d", method,
-				    least, s->n_echo == 1 ? "is" : "are", s->n_echo);
+		return precess_fail(PRECESS_EINVAL, "%s needs %d echoes or more; there %s %d",
+				    method, least, s->n_echo == 1 ? "is" : "are", s->n_echo);
 	if (s->n_echo > FIT_ECHOES)
 		return precess_fail(PRECESS_EINVAL, "too many echoes: %d (limit %d)", s->n_echo,
 				    FIT_ECHOES);
+	return make_mask(m, s, o);
+}
+
+precess_status mapping_t1(double *t1, const struct mapping_options *o)
+{
+	const struct program_map *m = &o->program->map[PROGRAM_MAP_T1];
+
+	*t1 = o->t1 > 0 ? o->t1 : m->value;
+	if (!(o->t1 > 0) && m->channel)
+		return precess_fail(PRECESS_EINVAL,
+				    "%s takes T1 from the object: name one, as in "
+				    "--t1 1",
+				    o->program->name);
 	return PRECESS_OK;
 }
 
@@ -168,13 +200,14 @@ precess_status mapping_voxels(struct mapping_maps *m, const struct mapping_serie
 
 	for (int k = 0; k < MAPPING_KINDS; k++) {
 		if (kinds & 1u << k && !(m->map[k] = calloc(n + 1, sizeof *m->map[k])))
-			return precess_fail(PRECESS_ENOMEM, "out of memory for maps of %zu voxels", n);
+			return precess_fail(PRECESS_ENOMEM, "out of memory for maps of %zu voxels",
+					    n);
 	}
 	progress_begin(&p, "fitting", n, o->quiet);
 #pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(+ : in, failed, limit)
 	for (size_t r = 0; r < n / row; r++) {
 		for (size_t i = r * row; i < (r + 1) * row && !interrupted(); i++) {
-			int outcome = s->mask && !s->mask[i] ? -1 : one_voxel(&l, i);
+			int outcome = !m->mask[i] ? -1 : one_voxel(&l, i);
 
 			in += outcome >= 0;
 			failed += outcome == 1;
@@ -187,8 +220,11 @@ precess_status mapping_voxels(struct mapping_maps *m, const struct mapping_serie
 	if (interrupted())
 		return precess_fail(PRECESS_ECANCEL, "interrupted");
 	if (in == failed)
-		return precess_fail(PRECESS_EINVAL, in ? "none of %zu voxels in the mask has a signal "
-				    "that can be fitted" : "no voxel is in the mask: lower --mask", in);
+		return precess_fail(PRECESS_EINVAL,
+				    in ? "none of %zu voxels in the mask has a signal "
+					 "that can be fitted"
+				       : "no voxel is in the mask: lower --mask",
+				    in);
 	m->n_voxel = in;
 	m->n_failed = failed;
 	m->n_limit = limit;

@@ -45,21 +45,23 @@ struct mapping_series {
 	double voxel[3];  /* m; 0: not known */
 	double *te;       /* s; NAN: not known */
 	float *image;     /* re, im */
-	bool *mask;       /* per voxel; NULL: all */
 };
 #define MAPPING_VOXELS(s) ((size_t)(s)->nx * (size_t)(s)->ny * (size_t)(s)->nz)
 precess_status mapping_series_create(struct mapping_series **out, int nx, int ny, int nz);
 void mapping_series_free(struct mapping_series *s);
 /* Puts a copy of `image` where its echo time belongs. te may be NAN while it is the only one. */
 precess_status mapping_series_add(struct mapping_series *s, double te, const float *image);
-/* Keeps voxels whose first echo exceeds `fraction` of its 99th percentile. */
-precess_status mapping_mask_threshold(struct mapping_series *s, double fraction);
+/* True where the first echo exceeds `fraction` of its 99th percentile. */
+precess_status mapping_mask_threshold(bool *mask, const struct mapping_series *s, double fraction);
 /* Noise of each part, from the magnitudes of voxels outside the mask: Rayleigh's mean square is
  * twice its variance. PRECESS_EINVAL when there are too few. */
-precess_status mapping_noise_estimate(double *sigma, const struct mapping_series *s);
+precess_status mapping_noise_estimate(double *sigma, const struct mapping_series *s,
+				      const bool *mask);
 
 /* ------------------------------------------------------------------ maps */
 struct mapping_options {
+	const bool *mask;             /* per voxel; NULL: by threshold */
+	double threshold;             /* part of the first echo's magnitude; negative: all voxels */
 	enum mapping_noise noise;
 	double sigma;                 /* of each part; 0: unknown */
 	double t2_lo, t2_hi;          /* s */
@@ -74,6 +76,7 @@ struct mapping_maps {
 	int nx, ny, nz;
 	double voxel[3];
 	float *map[MAPPING_KINDS];    /* NULL: not estimated */
+	bool *mask;
 	size_t n_voxel;               /* in the mask */
 	size_t n_failed;              /* of these, without a signal that could be fitted */
 	size_t n_limit;               /* of these, with T2 at an end of its range */

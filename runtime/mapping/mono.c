@@ -76,13 +76,15 @@ static bool fit_voxel(struct mapping_voxel *out, const double *magnitude, size_t
 precess_status mapping_mono(struct mapping_maps *m, const struct mapping_series *s,
 			    const struct mapping_options *o)
 {
-	struct decay d = { .te = s->te, .r2_lo = 1 / o->t2_hi, .r2_hi = 1 / o->t2_lo,
+	struct decay d = { .te = s->te,
+			   .r2_lo = 1 / o->t2_hi,
+			   .r2_hi = 1 / o->t2_lo,
 			   .fit = { .model = model, .n_x = 2 } };
 	unsigned kinds = 0;
 	precess_status st;
 
-	TRY(mapping_need_echoes(s, o->noise == MAPPING_NOISE_offset ? 3 : 2, "mono"));
-	TRY(fit_noise(&d.fit, &kinds, s, o));
+	TRY(mapping_prepare(m, s, o, o->noise == MAPPING_NOISE_offset ? 3 : 2, "mono"));
+	TRY(fit_noise(&d.fit, &kinds, m, s, o));
 	st = mapping_voxels(m, s, o, kinds, fit_voxel, &d);
 out:
 	return st;

@@ -29,7 +29,6 @@ void mapping_series_free(struct mapping_series *s)
 		return;
 	free(s->te);
 	free(s->image);
-	free(s->mask);
 	free(s);
 }
 
@@ -77,17 +76,13 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-precess_status mapping_mask_threshold(struct mapping_series *s, double fraction)
+precess_status mapping_mask_threshold(bool *mask, const struct mapping_series *s, double fraction)
 {
 	size_t n = MAPPING_VOXELS(s), finite = 0;
 	double *v = malloc((n + 1) * sizeof *v), limit;
 
-	free(s->mask);
-	s->mask = calloc(n + 1, sizeof *s->mask);
-	if (!v || !s->mask) {
-		free(v);
+	if (!v)
 		return precess_fail(PRECESS_ENOMEM, "out of memory for a mask");
-	}
 	for (size_t i = 0; i < n; i++) {
 		v[finite] = magnitude(s, i);
 		finite += isfinite(v[finite]) != 0;
@@ -95,12 +90,13 @@ precess_status mapping_mask_threshold(struct mapping_series *s, double fraction)
 	qsort(v, finite, sizeof *v, by_value);
 	limit = finite ? fraction * v[(finite - 1) * 99 / 100] : 0;
 	for (size_t i = 0; i < n; i++)
-		s->mask[i] = magnitude(s, i) > limit;
+		mask[i] = magnitude(s, i) > limit;
 	free(v);
 	return PRECESS_OK;
 }
 
-precess_status mapping_noise_estimate(double *sigma, const struct mapping_series *s)
+precess_status mapping_noise_estimate(double *sigma, const struct mapping_series *s,
+				      const bool *mask)
 {
 	size_t n = MAPPING_VOXELS(s), count = 0;
 	double sum = 0;
@@ -109,15 +105,17 @@ precess_status mapping_noise_estimate(double *sigma, const struct mapping_series
 		for (size_t i = 0; i < n; i++) {
 			double m = magnitude(s, e * n + i);
 
-			if (!s->mask || s->mask[i] || !isfinite(m))
+			if (mask[i] || !isfinite(m))
 				continue;
 			sum += m * m;
 			count++;
 		}
 	}
 	if (count < NOISE_VOXELS || !(sum > 0))
-		return precess_fail(PRECESS_EINVAL, "the noise cannot be told from %zu values outside "
-				    "the mask: give its deviation with --sigma", count);
+		return precess_fail(PRECESS_EINVAL,
+				    "the noise cannot be told from %zu values outside "
+				    "the mask: give its deviation with --sigma",
+				    count);
 	*sigma = sqrt(sum / (2 * (double)count));
 	return PRECESS_OK;
 }

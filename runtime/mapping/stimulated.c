@@ -82,10 +82,11 @@ precess_status mapping_stimulated(struct mapping_maps *m, const struct mapping_s
 	precess_status st;
 
 	if (!o->program)
-		return precess_fail(PRECESS_EINVAL, "stimulated needs the sequence of the images beside "
+		return precess_fail(PRECESS_EINVAL,
+				    "stimulated needs the sequence of the images beside "
 				    "them, as in precess map sequences/cpmg.seq IMAGE.h5");
-	TRY(mapping_need_echoes(s, t.fit.n_x + (o->noise == MAPPING_NOISE_offset), "stimulated"));
-	TRY(fit_noise(&t.fit, &kinds, s, o));
+	TRY(mapping_prepare(m, s, o, t.fit.n_x + (o->noise == MAPPING_NOISE_offset), "stimulated"));
+	TRY(fit_noise(&t.fit, &kinds, m, s, o));
 	TRY(dictionary_create(&d, s, o));
 	t.d = d;
 	st = mapping_voxels(m, s, o, kinds, fit_voxel, &t);

@@ -87,6 +87,17 @@ float head_depth(const struct head *h, float x, float y)
 	return r / f - r + 1.2f * noise2(x / 45, y / 45, h->seed + 1);
 }
 
+/* Whether a point lies so deep that its depth no longer matters: 40 mm, when neither shell (22 mm at
+ * most) nor the brain's surface (11 mm more) does. The power is 2 or more, so u and v's root of squares
+ * bounds `f` above, and the noise is 2 mm at most. */
+static bool is_deep(const struct head *h, float x, float y)
+{
+	float u = x / (h->width * (1 - h->taper * y / h->length)), v = y / h->length;
+	float f = u * u + v * v, r = x * x + y * y;
+
+	return f < 1 && r > 1 && r * (1 - sqrtf(f)) * (1 - sqrtf(f)) > 42 * 42 * f;
+}
+
 /* 0..1: how much of the temple's muscle lies in this direction (lateral, a little to the front). */
 static float temple(float x, float y)
 {
@@ -193,18 +204,20 @@ void head_at(const struct head *h, double px, double py, float value[4])
 	float mx = (float)(px * 1e3) - h->shift[0], my = (float)(py * 1e3) - h->shift[1];
 	float x = h->cosine * mx + h->sine * my, y = h->cosine * my - h->sine * mx;
 	float depth, texture, t;
+	bool deep;
 	struct paint p = { 0, 0, 0, 0 };
 
 	memset(value, 0, 4 * sizeof *value);
 	if (fabsf(x) > 1.3f * h->width || fabsf(y) > 1.2f * h->length)
 		return;
-	depth = head_depth(h, x, y);
+	deep = is_deep(h, x, y);
+	depth = deep ? 40 : head_depth(h, x, y);
 	if (depth < -edge)
 		return;
 	texture = 0.8f * noise2(x / 28, y / 28, h->seed + 11) +
 		  0.5f * noise2(x / 5, y / 5, h->seed + 12) +
 		  0.6f * noise2(x / 1.6f, y / 1.6f, h->seed + 13);
-	t = head_brain_depth(h, x, y);
+	t = deep ? 22 : head_brain_depth(h, x, y);
 	if (depth < t + 2)
 		paint_shell(&p, h, x, y, depth, texture);
 	else

@@ -17,12 +17,13 @@ static uint32_t color_of(double t)
 	       (uint32_t)(255 * rgb[2] + 0.5);
 }
 
-/* Pixels are repeated: viewers smooth what they enlarge. Exactly 0 and what is no number is black. */
+/* Pixels are repeated: viewers smooth what they enlarge. What is no number is black,
+ * and exactly 0 on a scale that does not pass it. */
 static precess_status draw_pixels(struct canvas *v, const struct plot_map *m, double w, double h)
 {
 	int zoom = 1 + LEAST_PIXELS / (m->nx > m->ny ? m->nx : m->ny);
-	cairo_surface_t *s =
-		cairo_image_surface_create(CAIRO_FORMAT_RGB24, m->nx * zoom, m->ny * zoom);
+	cairo_surface_t *s = cairo_image_surface_create(CAIRO_FORMAT_RGB24, m->nx * zoom,
+							m->ny * zoom);
 	unsigned char *data = cairo_image_surface_get_data(s);
 
 	if (cairo_surface_status(s) != CAIRO_STATUS_SUCCESS || !data) {
@@ -31,16 +32,19 @@ static precess_status draw_pixels(struct canvas *v, const struct plot_map *m, do
 				    m->ny);
 	}
 	for (int y = 0; y < m->ny * zoom; y++) {
-		uint32_t *row = (uint32_t *)(void *)(data + (size_t)y *
-						     (size_t)cairo_image_surface_get_stride(s));
+		uint32_t *row =
+			(uint32_t *)(void *)(data +
+					     (size_t)y * (size_t)cairo_image_surface_get_stride(s));
 
 		for (int x = 0; x < m->nx * zoom; x++) {
 			/* the lowest y at the bottom */
-			double value = (double)m->value[(size_t)(m->ny - 1 - y / zoom) *
-							(size_t)m->nx + (size_t)(x / zoom)];
+			double value =
+				(double)m->value[(size_t)(m->ny - 1 - y / zoom) * (size_t)m->nx +
+						 (size_t)(x / zoom)];
 
-			row[x] = value == 0 || isnan(value) ?
-				 0 : color_of((value * m->scale - m->lo) / (m->hi - m->lo));
+			row[x] = isnan(value) || (value == 0 && m->lo >= 0)
+					 ? 0
+					 : color_of((value * m->scale - m->lo) / (m->hi - m->lo));
 		}
 	}
 	cairo_surface_mark_dirty(s);
@@ -86,11 +90,13 @@ precess_status plot_map(const char *path, const struct plot_map *m)
 	precess_status st;
 
 	if (m->nx < 1 || m->ny < 1 || m->nx > SIDE_LIMIT || m->ny > SIDE_LIMIT)
-		return precess_fail(PRECESS_EINVAL, "a picture of %d x %d: 1..%d can be drawn", m->nx,
-				    m->ny, SIDE_LIMIT);
+		return precess_fail(PRECESS_EINVAL, "a picture of %d x %d: 1..%d can be drawn",
+				    m->nx, m->ny, SIDE_LIMIT);
 	if (!(m->hi > m->lo))
-		return precess_fail(PRECESS_EINVAL, "a colour scale from %g to %g %s: the end must be "
-				    "above the beginning", m->lo, m->hi, m->unit);
+		return precess_fail(PRECESS_EINVAL,
+				    "a colour scale from %g to %g %s: the end must be "
+				    "above the beginning",
+				    m->lo, m->hi, m->unit);
 	w = m->nx >= m->ny ? panel : panel * m->nx / m->ny;
 	h = m->ny >= m->nx ? panel : panel * m->ny / m->nx;
 	if ((st = canvas_create(&v, path, margin + w + gap + right, top + h + bottom)) != 0)

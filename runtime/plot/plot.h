@@ -19,8 +19,8 @@ precess_status plot_trajectory(const char *path, const struct draw *d, const str
 /* Images and log k-space of one set side by side with a grey scale and a title. */
 precess_status plot_image(const char *path, const char *title, const float *image,
 			  const float *kspace, int nx, int ny);
-/* A map in colour, `scale` times its values from lo to hi, with a bar in `unit`. Exactly 0 (no
- * object) is black. */
+/* A map in colour, `scale` times its values from lo to hi, with a bar in `unit`. NAN is black, and so
+ * is exactly 0 (no object) where lo is not negative. */
 struct plot_map {
 	const char *title, *unit;
 	const float *value; /* [iy][ix] */

@@ -101,11 +101,14 @@ static int factors_of(struct shape_factors *f, const struct line_work *w, uint32
 	f->have[at] = true;
 	f->of[at] = shape;
 	p->cpu->factor(f->step[at], w->spins,
-		       &(struct cpu_factor){ s->n > 1 ? s->tau[1] - s->tau[0] : 0,
-					     plain->step_x + x, plain->ones, w->row },
+		       &(struct cpu_factor){ .t = s->n > 1 ? s->tau[1] - s->tau[0] : 0,
+					     .x = plain->step_x + x, .y = plain->ones,
+					     .row = w->row },
 		       w->rows);
 	p->cpu->factor(f->start[at], w->spins,
-		       &(struct cpu_factor){ 0, plain->start_x + x, plain->ones, w->row }, w->rows);
+		       &(struct cpu_factor){ .x = plain->start_x + x, .y = plain->ones,
+					     .row = w->row },
+		       w->rows);
 	return at;
 }
 
@@ -131,9 +134,9 @@ static void look_plainly(struct line_work *w, const struct line_history *h, floa
 		if (p->view[q->view].dark)
 			continue;
 		p->cpu->factor(m, w->spins,
-			       &(struct cpu_factor){ t, plain->one_x,
-						     q->run ? y_of(p, q->first) : plain->ones,
-						     w->row },
+			       &(struct cpu_factor){ .t = t, .x = plain->one_x,
+						     .y = q->run ? y_of(p, q->first) : plain->ones,
+						     .row = w->row },
 			       w->rows);
 		p->cpu->weigh(state, line_plane(w, p->view[q->view].plane), m, NULL, NULL,
 			      w->rows);
@@ -394,20 +397,23 @@ static precess_status time_fast(struct bench_row *out, struct sim_result **kept,
 				const struct sim_options *o, int repeats)
 {
 	double seconds[REPEATS_LIMIT];
+	struct sim_prepared *s;
 	precess_status st;
 
+	TRY(sim_prepare(&s, d->program));
 	for (int i = -1; i < repeats; i++) { /* the first one warms up */
 		sim_result_free(*kept);
 		*kept = NULL;
-		if ((st = sim_run(kept, d, m, o)))
-			return st;
+		TRY(sim_prepared_run(kept, s, d, m, o));
 		if (i >= 0)
 			seconds[i] = (*kept)->seconds;
 	}
 	out->ms = 1e3 * least(seconds, repeats);
 	out->bound = (*kept)->bound;
 	out->live_share = (double)(*kept)->n_spin / ((double)m->nx * m->ny * (*kept)->nz);
-	return PRECESS_OK;
+out:
+	sim_prepared_free(s);
+	return st;
 }
 
 static precess_status time_plain(struct bench_row *out, struct line_plan *p, const double *signal,

@@ -44,6 +44,13 @@ double *grid_trajectory(const struct draw *d)
 	return k ? k[0] : NULL;
 }
 
+bool grid_leaves_out(const struct program *p, uint32_t r)
+{
+	const int32_t *l = p->event[p->readout[r].event].label;
+
+	return l[PROGRAM_LABEL_nav] > 0 || l[PROGRAM_LABEL_noise] > 0;
+}
+
 /* ------------------------------------------------------------------ one readout */
 struct place {
 	const struct draw *d;
@@ -193,6 +200,9 @@ static precess_status number_sets(struct place *s, bool echoes, uint32_t *twice)
 		struct set_key k = key_of(s, r, echoes);
 		int i = s->g->n_set - 1; /* mostly the latest */
 
+		s->g->row[r].set = -1;
+		if (grid_leaves_out(s->d->program, r))
+			continue;
 		while (i >= 0 && memcmp(&key[i], &k, sizeof k))
 			i--;
 		if (i < 0) {
@@ -205,6 +215,10 @@ static precess_status number_sets(struct place *s, bool echoes, uint32_t *twice)
 		filled = calloc((size_t)s->g->n_set * (size_t)s->g->ny + 1, 1);
 	for (uint32_t r = 0; filled && r < n; r++) {
 		const struct grid_row *w = &s->g->row[r];
+
+		if (w->set < 0)
+			continue;
+
 		size_t cell = (size_t)w->set * (size_t)s->g->ny + (size_t)w->row;
 
 		if (filled[cell] && *twice == UINT32_MAX)
@@ -250,6 +264,8 @@ precess_status grid_create(struct grid **out, const struct draw *d)
 			double ky = sim_slot(d, p->readout[r].k[1]);
 
 			g->row[r].shape = -1;
+			if (grid_leaves_out(p, r))
+				continue;
 			if (!place_columns(&s, r, e))
 				TRY(place_uneven(&s, r, e, &ky));
 			TRY(place_row(&s, r, e, ky));
@@ -259,6 +275,10 @@ precess_status grid_create(struct grid **out, const struct draw *d)
 	TRY(number_sets(&s, false, &twice));
 	if (twice != UINT32_MAX)
 		TRY(number_sets(&s, true, &twice));
+	if (!g->n_set) {
+		st = precess_fail(PRECESS_ENOTSUP, "all readouts are navigators or noise");
+		goto out;
+	}
 	if (twice != UINT32_MAX) {
 		st = precess_fail(PRECESS_ENOTSUP, "line %d is read twice in one set (readout %u): "
 				  "tell them apart by set, rep, avg or echo", g->row[twice].row,

@@ -19,7 +19,7 @@ struct grid_shape {
 
 /* Sample i of row j stands for the moment (i - nx/2 + offset[0], j - ny/2 + offset[1]) dk. */
 struct grid {
-	int nx, ny, n_set;
+	int nx, ny, n_set; /* a readout that is no part of an image is of set -1 */
 	double offset[2];
 	struct grid_row {     /* per readout of the program */
 		int set, row;
@@ -30,6 +30,8 @@ struct grid {
 	struct grid_shape *shape;
 	int n_shape;
 };
+/* Is the readout a navigator or noise? */
+bool grid_leaves_out(const struct program *p, uint32_t r);
 /* PRECESS_ENOTSUP with the reason when the sequence is not Cartesian on its matrix. */
 precess_status grid_create(struct grid **out, const struct draw *d);
 void grid_free(struct grid *g);
@@ -44,15 +46,13 @@ bool gridding_applies(const struct draw *d);
 /* Does a readout of n samples with the moments k[n][3] since the pulse come nearer to the centre along
  * the usual trajectory, which was at `before` at the pulse's end? */
 bool gridding_takes_usual(const struct draw *d, const double *k, uint32_t n, const double *before);
-/* The number of the set that a readout with these labels belongs to, in order of appearance; a new
- * one is added to key[*n_set]. */
+/* The number of the set that a readout belongs to, in order of appearance: a new one is added to
+ * key[*n_set]. -1: to none. */
 struct gridding_key {
 	int32_t label[5];
 };
-int gridding_set(struct gridding_key *key, int *n_set, const int32_t *label);
+int gridding_set(struct gridding_key *key, int *n_set, const struct program *p, uint32_t r);
 precess_status gridding_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
-/* The k-space of set `set` that kspace_image makes `image` of. */
-precess_status kspace_of_image(struct kspace *k, int set, const float *image);
 /* Moment at the end of each epoch's pulse along the usual trajectory, 1/m: [n_epoch][3], to be
  * freed; NULL without memory. */
 double *grid_trajectory(const struct draw *d);

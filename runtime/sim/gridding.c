@@ -45,6 +45,9 @@ bool gridding_applies(const struct draw *d)
 	if (p->matrix[0] < 1 || p->matrix[1] < 1 || !(p->fov[0] > 0 && p->fov[1] > 0))
 		return false;
 	for (uint32_t r = 0; r < p->n_readout && !any; r++) {
+		if (grid_leaves_out(p, r))
+			continue;
+
 		uint32_t n = p->event[p->readout[r].event].n;
 		double *k = malloc(4 * (size_t)n * sizeof *k), lo[2], hi[2];
 
@@ -65,13 +68,16 @@ bool gridding_applies(const struct draw *d)
 }
 
 /* ------------------------------------------------------------------ samples */
-int gridding_set(struct gridding_key *key, int *n_set, const int32_t *l)
+int gridding_set(struct gridding_key *key, int *n_set, const struct program *p, uint32_t r)
 {
+	const int32_t *l = p->event[p->readout[r].event].label;
 	struct gridding_key k = { { l[PROGRAM_LABEL_set], l[PROGRAM_LABEL_slice],
 				    l[PROGRAM_LABEL_rep], l[PROGRAM_LABEL_avg],
 				    l[PROGRAM_LABEL_echo] } };
 	int i = *n_set - 1;
 
+	if (grid_leaves_out(p, r))
+		return -1;
 	while (i >= 0 && memcmp(&key[i], &k, sizeof k))
 		i--;
 	if (i >= 0)
@@ -124,8 +130,7 @@ static precess_status place_samples(struct job *j, int *n_set)
 
 		for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++)
 			place_readout(j, r, before + 3 * e, k,
-				      gridding_set(key, n_set,
-						   p->event[p->readout[r].event].label));
+				      gridding_set(key, n_set, p, r));
 	}
 	free(before);
 	free(k);
@@ -307,10 +312,14 @@ precess_status gridding_sort(struct kspace **out, const struct draw *d, const st
 		goto out;
 	}
 	for (int s = 0; s < n_set; s++) {
+		struct kspace set = *k;
+
+		set.n_set = 1;
+		set.data += 2 * (size_t)s * (size_t)k->ny * (size_t)k->nx;
 		TRY(check_reach(&j, s));
 		find_weights(&j, s);
 		make_image(&j, s, r->signal);
-		TRY(kspace_of_image(k, s, j.image));
+		TRY(kspace_of_image(&set, j.image));
 	}
 	*out = k;
 	k = NULL;

@@ -20,12 +20,27 @@ struct sim_ensemble {
 	double reach, error;
 };
 
+/* Memory kept from one run to the next (store.c). */
+struct sim_store {
+	struct sim_block {
+		void *data;
+		size_t size;
+	} *block;
+	uint32_t n;
+};
+/* Block `at`, of at least so many bytes, aligned: zero when new, else as it was left. NULL: out of
+ * memory. */
+void *sim_store_get(struct sim_store *s, uint32_t at, size_t bytes);
+void sim_store_clear(struct sim_store *s);
+enum { SIM_SUMS, SIM_PROBE, SIM_THREADS /* then SIM_PER_THREAD each */ };
+enum { SIM_WORK, SIM_GRIDS, SIM_ROWS, SIM_PER_THREAD };
+
 struct sim_plan {
 	const struct draw *draw;
 	const struct maps *maps;
 	double tolerance;      /* resolved: > 0 */
 	int threads, nz;       /* resolved: >= 1 */
-	bool quiet;
+	bool quiet, fast;
 	double slice;          /* thickness in m; 0 only when nothing happens along z */
 	double scale;          /* 1 / (nx ny nz): the signal is a mean */
 
@@ -36,6 +51,7 @@ struct sim_plan {
 	                        * adds to 1/T2 (exact); elsewhere `ensemble` is needed */
 	struct sim_ensemble ensemble;
 
+	struct sim_store *store; /* NULL: nothing is kept */
 	const struct backend *backend; /* of the line method; NULL: the processor */
 	enum sim_method asked;
 	uint8_t *method;       /* enum sim_method per readout of the program, never SIM_auto */
@@ -73,6 +89,15 @@ precess_status sim_line(struct sim_plan *plan); /* lines and trains; tells which
  * is static text. */
 bool sim_line_applies(const struct draw *d, const struct maps *m, uint32_t readout,
 		      const char **why);
+/* ------------------------------------------------------------------ cost (cost.c) */
+/* Core nanoseconds of the direct sum per spin in the plane for a readout of so many samples. */
+double cost_direct(const struct program_readout *r, double samples, int nz);
+/* About how long the run will take by its methods, within a factor of two or three. */
+double cost_seconds(const struct sim_plan *plan);
+/* One line for people when that is `patience` or more: how long, which methods, and how many spins
+ * would not take so long. */
+void cost_tell(struct text *t, const struct sim_plan *plan, double patience);
+
 /* No bound below this is promised in single precision: `auto` takes the direct sum there. */
 #define SIM_LINE_FLOOR 2e-6
 

@@ -36,9 +36,12 @@ precess_status kspace_sort(struct kspace **out, const struct draw *d, const stru
 		const struct grid_row *w = &g->row[i];
 		const struct program_event *e = &p->event[p->readout[i].event];
 		const double *from = r->signal + 2 * (size_t)e->first_sample;
-		float *to = k->data + 2 * ((size_t)w->set * (size_t)k->ny + (size_t)w->row) *
-			    (size_t)k->nx;
+		float *to;
 
+		if (w->set < 0)
+			continue;
+		to = k->data + 2 * ((size_t)w->set * (size_t)k->ny + (size_t)w->row) *
+			       (size_t)k->nx;
 		if (w->shape >= 0) {
 			regrid_line(to, &g->shape[w->shape], k->nx, from);
 			k->regridded = "along x";
@@ -155,7 +158,7 @@ precess_status kspace_image(float **image, const struct draw *d, const struct ks
 	precess_status st;
 
 	*image = NULL;
-	assert(k->nx == d->program->matrix[0] && k->ny == d->program->matrix[1]);
+	assert(!d || (k->nx == d->program->matrix[0] && k->ny == d->program->matrix[1]));
 	TRY(frame_make(&f, k, FFTW_BACKWARD));
 	if (!pixel) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for %d images", k->n_set);
@@ -172,14 +175,16 @@ out:
 	return st;
 }
 
-precess_status kspace_of_image(struct kspace *k, int set, const float *image)
+precess_status kspace_of_image(struct kspace *k, const float *image)
 {
 	size_t n = (size_t)k->nx * (size_t)k->ny;
 	struct frame f;
 	precess_status st;
 
 	TRY(frame_make(&f, k, FFTW_FORWARD));
-	transform(k->data + 2 * n * (size_t)set, image, &f, f.r, f.k, -1, 1 / (double)n);
+	for (int s = 0; s < k->n_set; s++)
+		transform(k->data + 2 * n * (size_t)s, image + 2 * n * (size_t)s, &f, f.r, f.k, -1,
+			  1 / (double)n);
 out:
 	frame_free(&f);
 	return st;

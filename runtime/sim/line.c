@@ -352,7 +352,7 @@ precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool t
 	p = *out;
 	p->fan_limit = kernel_share * sim->tolerance / kernel_guess;
 	if (p->n_train) {
-		TRY(line_probe(&ratio, sim));
+		TRY(line_probe(&ratio, sim, p->store));
 		train_expect(p, ratio > 0);
 	}
 	if (choose(p, ratio))

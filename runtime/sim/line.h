@@ -144,11 +144,11 @@ struct line_plan {
 	struct line_train *train;       uint32_t n_train;
 	struct train_choice choice;
 	bool trains;                    /* may be used */
+	struct sim_store *store, own;   /* the run's; of a plan without one */
 	float *sum;                     /* [task][line][term][re, im][lane] of the current batch */
 	size_t per_line;                /* floats: terms x 2 x lanes */
 	bool every_row;                 /* those without spins too: for the benchmark */
 	const void *context;            /* of a `look` other than the usual one */
-	size_t sum_size;
 	double *weight;                 /* [task][piece]: sums of |weight| */
 };
 
@@ -215,6 +215,6 @@ precess_status line_run(struct line_plan *p);
 double line_weight(const struct line_plan *p, uint32_t piece);
 double line_largest(const struct line_plan *p);
 /* The largest mean |weight| over the largest sample, about; 0: not known, the grid is small. */
-precess_status line_probe(double *ratio, const struct sim_plan *sim);
+precess_status line_probe(double *ratio, const struct sim_plan *sim, struct sim_store *store);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <fftw3.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,12 @@ static void twist(float *in, const float *by, int nx)
 	}
 }
 
+/* The block of a thread's rows, before and after the transform. */
+static uint32_t rows_of(int thread)
+{
+	return SIM_THREADS + (uint32_t)thread * SIM_PER_THREAD + SIM_ROWS;
+}
+
 precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last)
 {
 	const struct draw *d = p->sim->draw;
@@ -210,21 +217,19 @@ precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last)
 	size_t terms = (size_t)p->series.terms, row = terms * 2 * CPU_LANES, size = n_line * row;
 	double begun = clock_seconds();
 	fftwf_plan plan;
-	bool failed = false;
+	size_t wide = 2 * CPU_LANES * (size_t)p->blocks;
+	int threads = p->sim->threads;
 	precess_status st;
 
 	if ((st = line_transform(&plan, p->nx, 0)))
 		return st;
-#pragma omp parallel num_threads(p->sim->threads)
+	for (int i = 0; i < threads; i++)
+		if (!sim_store_get(p->store, rows_of(i), 2 * wide * sizeof(float)))
+			return precess_fail(PRECESS_ENOMEM, "out of memory for %d columns", p->nx);
+#pragma omp parallel num_threads(threads)
 	{
-		float *in = memory_aligned(2 * CPU_LANES * (size_t)p->blocks * sizeof *in);
-		float *out = memory_aligned(2 * CPU_LANES * (size_t)p->blocks * sizeof *out);
+		float *in = p->store->block[rows_of(omp_get_thread_num())].data, *out = in + wide;
 
-		if (!in || !out) {
-#pragma omp atomic write
-			failed = true;
-		}
-#pragma omp barrier
 #pragma omp for schedule(static)
 		for (uint32_t i = 0; i < n_line; i++) {
 			const struct line_line *l = &p->line[line0 + i];
@@ -233,8 +238,6 @@ precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last)
 			double *signal = p->sim->signal +
 					 2 * (size_t)d->program->event[event].first_sample;
 
-			if (failed)
-				continue;
 			memset(signal, 0, 2 * (size_t)s->n * sizeof *signal);
 			for (size_t j = 0; j < terms; j++) {
 				const double *coef = s->coef + 2 * j * s->n;
@@ -250,9 +253,7 @@ precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last)
 				add_term(signal, s, coef, out);
 			}
 		}
-		free(in);
-		free(out);
 	}
 	p->sim->seconds_readout += clock_seconds() - begun;
-	return failed ? precess_fail(PRECESS_ENOMEM, "out of memory") : PRECESS_OK;
+	return PRECESS_OK;
 }

@@ -494,6 +494,7 @@ static precess_status create(struct line_plan **out, struct sim_plan *sim, bool 
 	if (!p)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	p->sim = sim;
+	p->store = sim->store ? sim->store : &p->own;
 	p->trains = trains;
 	p->take = take;
 	p->views_only = take;
@@ -555,7 +556,7 @@ void line_plan_free(struct line_plan *p)
 	free(p->epoch);
 	free(p->order);
 	free(p->history);
-	free(p->sum);
+	sim_store_clear(&p->own);
 	free(p->weight);
 	free(p);
 }

@@ -9,22 +9,19 @@
 
 enum { SIDE = 72, WORTH = 3 * SIDE }; /* spins each way; grids below are not worth it */
 
-static void thin_free(struct maps *m)
-{
-	for (int k = 0; k < PROGRAM_MAPS; k++)
-		free(m->map[k]);
-}
-
 /* SIDE x SIDE spins that stand for their neighbours. */
-static precess_status thin_make(struct maps *out, const struct maps *m)
+static precess_status thin_make(struct maps *out, const struct maps *m, struct sim_store *store)
 {
+	float *values = sim_store_get(store, SIM_PROBE,
+				      (size_t)(PROGRAM_MAPS * SIDE * SIDE) * sizeof *values);
+
+	if (!values)
+		return PRECESS_ENOMEM;
 	*out = (struct maps){ .nx = SIDE, .ny = SIDE, .fov = { m->fov[0], m->fov[1] } };
 	for (int k = 0; k < PROGRAM_MAPS; k++) {
 		if (!m->map[k])
 			continue;
-		out->map[k] = memory_aligned((size_t)(SIDE * SIDE) * sizeof *out->map[k]);
-		if (!out->map[k])
-			return PRECESS_ENOMEM;
+		out->map[k] = values + k * SIDE * SIDE;
 		for (int i = 0; i < SIDE * SIDE; i++) {
 			size_t y = (size_t)(i / SIDE * m->ny / SIDE), x = (size_t)(i % SIDE * m->nx / SIDE);
 
@@ -34,13 +31,13 @@ static precess_status thin_make(struct maps *out, const struct maps *m)
 	return PRECESS_OK;
 }
 
-precess_status line_probe(double *ratio, const struct sim_plan *sim)
+precess_status line_probe(double *ratio, const struct sim_plan *sim, struct sim_store *store)
 {
 	const struct program *prog = sim->draw->program;
 	struct maps thin = { 0 };
 	struct sim_plan few = { .draw = sim->draw, .maps = &thin, .tolerance = sim->tolerance,
 				.threads = sim->threads, .nz = sim->nz, .slice = sim->slice,
-				.asked = SIM_line, .quiet = true };
+				.asked = SIM_line, .quiet = true, .store = store };
 	struct line_plan *p = NULL;
 	double most = 0, weight = 0;
 	precess_status st;
@@ -56,7 +53,7 @@ precess_status line_probe(double *ratio, const struct sim_plan *sim)
 		goto out;
 	}
 	memcpy(few.method, sim->method, prog->n_readout);
-	TRY(thin_make(&thin, sim->maps));
+	TRY(thin_make(&thin, sim->maps, store));
 	TRY(sim_survey(&few));
 	TRY(line_plan_create(&p, &few, false));
 	line_set_terms(&p->series, 1, 0);
@@ -67,7 +64,6 @@ precess_status line_probe(double *ratio, const struct sim_plan *sim)
 	*ratio = most > 0 ? weight / most : 0;
 out:
 	line_plan_free(p);
-	thin_free(&thin);
 	free(few.method);
 	free(few.signal);
 	text_free(&few.report);

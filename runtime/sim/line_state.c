@@ -5,6 +5,7 @@
 #include "runtime/sim/line.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,14 +61,18 @@ static bool row_lives(const struct line_plan *p, int block, int row)
 {
 	const float *m0 = p->sim->maps->map[PROGRAM_MAP_M0];
 	int first = block * CPU_LANES, last = first + CPU_LANES < p->nx ? first + CPU_LANES : p->nx;
-	float sum = 0;
+	uint64_t pair[CPU_LANES / 2] = { 0 }, any = 0;
 
 	if (!m0)
 		return true;
-	m0 += (size_t)row * (size_t)p->nx;
-	for (int i = first; i < last; i++)
-		sum += m0[i];
-	return sum > 0;
+	m0 += (size_t)row * (size_t)p->nx + (size_t)first;
+	if (last - first == CPU_LANES)
+		memcpy(pair, m0, sizeof pair);
+	else
+		memcpy(pair, m0, (size_t)(last - first) * sizeof *m0);
+	for (int i = 0; i < CPU_LANES / 2; i++)
+		any |= pair[i]; /* 0 is all bits 0 */
+	return any;
 }
 
 /* ------------------------------------------------------------------ builds */
@@ -111,7 +116,8 @@ static void make(struct line_work *w, int index, double z)
 	const struct cpu_kernels *k = w->p->cpu;
 	float *to = line_plane(w, b->plane);
 	struct cpu_bloch bloch = b->bloch;
-	struct cpu_factor factor = { b->t, b->x, b->y, w->row };
+	struct cpu_factor factor = { .t = b->t, .x = b->x, .y = b->y, .row = w->row,
+				     .still = !w->p->sim->maps->map[PROGRAM_MAP_dB0] };
 
 	switch (b->kind) {
 	case LINE_ROTATION:
@@ -401,80 +407,110 @@ static precess_status run_task(struct line_work *w, int task, uint32_t first, ui
 	return finish_trains(w, first, last, sum);
 }
 
+/* ------------------------------------------------------------------ threads */
+/* Of one thread's work. */
+struct need {
+	size_t planes, slots, epochs, steps, grid, cells;
+};
+
+static struct need find_need(struct line_plan *p, uint32_t first, uint32_t last)
+{
+	struct need n = { .grid = p->n_train ? train_place(p, first, last) : 0 };
+
+	for (uint32_t h = first; h < last; h++) {
+		const struct line_history *q = &p->history[h];
+
+		n.planes = q->n_plane > n.planes ? q->n_plane : n.planes;
+		n.slots = q->n_slot > n.slots ? q->n_slot : n.slots;
+		n.epochs = q->n_epoch > n.epochs ? q->n_epoch : n.epochs;
+		n.steps = q->n_step > n.steps ? q->n_step : n.steps;
+	}
+	for (uint32_t i = 0; i < p->n_train; i++)
+		n.cells = (size_t)p->train[i].cells > n.cells ? (size_t)p->train[i].cells : n.cells;
+	return n;
+}
+
+/* Pieces of one block, each on lines of the cache of its own. */
+static void *piece(char **from, size_t bytes)
+{
+	void *at = *from;
+
+	*from += (bytes + 63) / 64 * 64;
+	return at;
+}
+
+/* Lays a thread's work out in a block that begins at `from`; NULL only counts. */
+static size_t lay_out(struct line_work *w, const struct need *n, char *from)
+{
+	char *at = from;
+
+	w->plane = piece(&at, n->planes * CPU_PLANE * sizeof *w->plane);
+	w->u = piece(&at, 2 * CPU_TERMS * CPU_PLANE * sizeof *w->u);
+	w->spins = piece(&at, sizeof *w->spins);
+	w->state = piece(&at, (n->slots + 1) * 2 * CPU_LANES * sizeof *w->state);
+	w->epoch = piece(&at, (n->epochs + 1) * sizeof *w->epoch);
+	w->step = piece(&at, (n->steps + 1) * sizeof *w->step);
+	w->circle = piece(&at, 4 * (n->cells + 16) * sizeof *w->circle);
+	return (size_t)(at - from);
+}
+
+/* Grids are empty between runs: train_finish leaves them so. */
+static bool make_work(struct line_work *w, struct line_plan *p, const struct need *n, int thread)
+{
+	uint32_t first = SIM_THREADS + (uint32_t)thread * SIM_PER_THREAD;
+	size_t used = p->n_train * (size_t)(TRAIN_GROUPS * CPU_LANES);
+	static char nowhere[1];
+	char *work = sim_store_get(p->store, first + SIM_WORK, lay_out(w, n, nowhere));
+
+	*w = (struct line_work){ .p = p };
+	if (!work)
+		return false;
+	lay_out(w, n, work);
+	if (!n->grid)
+		return true;
+	w->used = sim_store_get(p->store, first + SIM_GRIDS, used + n->grid * sizeof *w->grid + 64);
+	if (w->used)
+		w->grid = (float *)(void *)(w->used + (used + 63) / 64 * 64);
+	return w->used;
+}
+
 precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, line_look look)
 {
 	const struct line_history *end = &p->history[last - 1];
 	uint32_t n_line = end->first_line + end->n_line - p->history[first].first_line;
 	int tasks = p->blocks * p->parts, threads = p->sim->threads;
-	size_t planes = 0, slots = 0, epochs = 0, steps = 0, need_sum, grid = p->n_train ? train_place(p, first, last) : 0, cells = 0;
-	double seconds[2] = { 0 };
+	const struct need need = find_need(p, first, last);
+	struct line_work *work = calloc((size_t)threads, sizeof *work);
 	bool failed = false;
 
-	for (uint32_t h = first; h < last; h++) {
-		const struct line_history *q = &p->history[h];
-
-		planes = q->n_plane > planes ? q->n_plane : planes;
-		slots = q->n_slot > slots ? q->n_slot : slots;
-		epochs = q->n_epoch > epochs ? q->n_epoch : epochs;
-		steps = q->n_step > steps ? q->n_step : steps;
-	}
-	for (uint32_t i = 0; i < p->n_train; i++)
-		cells = (size_t)p->train[i].cells > cells ? (size_t)p->train[i].cells : cells;
-	need_sum = (size_t)tasks * n_line * p->per_line * sizeof *p->sum;
-	if (need_sum > p->sum_size) {
-		free(p->sum);
-		p->sum = memory_aligned(need_sum);
-		p->sum_size = p->sum ? need_sum : 0;
-	}
+	p->sum = sim_store_get(p->store, SIM_SUMS,
+			       (size_t)tasks * n_line * p->per_line * sizeof *p->sum);
 	if (!p->weight)
 		p->weight = calloc((size_t)tasks * p->n_piece + 1, sizeof *p->weight);
-	if (!p->sum || !p->weight)
+	failed = !work || !p->sum || !p->weight;
+	for (int i = 0; i < threads && !failed; i++)
+		failed = !make_work(&work[i], p, &need, i);
+	if (failed) {
+		free(work);
 		return precess_fail(PRECESS_ENOMEM, "out of memory for %u lines", n_line);
+	}
 #pragma omp parallel num_threads(threads)
 	{
-		struct line_work w = { .p = p };
+		struct line_work *w = &work[omp_get_thread_num()];
 
-		w.plane = memory_aligned(planes * CPU_PLANE * sizeof *w.plane);
-		w.u = memory_aligned(2 * CPU_TERMS * CPU_PLANE * sizeof *w.u);
-		w.spins = memory_aligned(sizeof *w.spins);
-		w.state = memory_aligned((slots + 1) * 2 * CPU_LANES * sizeof *w.state);
-		w.epoch = calloc(epochs + 1, sizeof *w.epoch);
-		w.step = calloc(steps + 1, sizeof *w.step);
-		if (grid) {
-			w.grid = memory_aligned(grid * sizeof *w.grid);
-			w.circle = memory_aligned(4 * (cells + 16) * sizeof *w.circle);
-			w.used = calloc(p->n_train, TRAIN_GROUPS * CPU_LANES);
-		}
-		if (!w.plane || !w.u || !w.spins || !w.state || !w.epoch || !w.step ||
-		    (grid && (!w.grid || !w.circle || !w.used))) {
-#pragma omp atomic write
-			failed = true;
-		}
-#pragma omp barrier
 #pragma omp for schedule(dynamic)
 		for (int task = 0; task < tasks; task++)
 			if (!failed && !interrupted() &&
-			    run_task(&w, task, first, last, n_line, look)) {
+			    run_task(w, task, first, last, n_line, look)) {
 #pragma omp atomic write
 				failed = true;
 			}
-#pragma omp critical(line_seconds)
-		{
-			seconds[0] += w.seconds[0] / threads;
-			seconds[1] += w.seconds[1] / threads;
-		}
-		free(w.plane);
-		free(w.u);
-		free(w.spins);
-		free(w.state);
-		free(w.epoch);
-		free(w.step);
-		free(w.grid);
-		free(w.circle);
-		free(w.used);
 	}
-	p->sim->seconds_state += seconds[0];
-	p->sim->seconds_readout += seconds[1];
+	for (int i = 0; i < threads; i++) {
+		p->sim->seconds_state += work[i].seconds[0] / threads;
+		p->sim->seconds_readout += work[i].seconds[1] / threads;
+	}
+	free(work);
 	if (interrupted())
 		return precess_fail(PRECESS_ECANCEL, "interrupted");
 	return failed ? precess_fail(PRECESS_ENOMEM, "out of memory") : PRECESS_OK;

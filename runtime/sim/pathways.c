@@ -41,8 +41,11 @@ static precess_status find_window(struct window *w, struct window *all, const st
 
 	for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++) {
 		uint32_t n = p->event[p->readout[r].event].n;
-		double *k = malloc(4 * ((size_t)n + 1) * sizeof *k);
+		double *k;
 
+		if (g && g->row[r].set < 0)
+			continue;
+		k = malloc(4 * ((size_t)n + 1) * sizeof *k);
 		if (!k)
 			return precess_fail(PRECESS_ENOMEM, "out of memory");
 		draw_readout(d, r, k, k + 3 * (size_t)n);

@@ -51,7 +51,8 @@ static void look(double *value, const struct task *w, const struct moment *a, co
 		 const struct sim_spin *s)
 {
 	const double *v = m + 3 * (a->epoch - w->d->program->history[a->history].first_epoch);
-	double phase = s->w * a->t + tau * (a->k[0] * s->r[0] + a->k[1] * s->r[1] + a->k[2] * s->r[2]);
+	double phase = s->w * a->t +
+		       tau * (a->k[0] * s->r[0] + a->k[1] * s->r[1] + a->k[2] * s->r[2]);
 	double g = exp(-s->r2 * a->t) / w->nz, c = g * cos(phase), y = -g * sin(phase);
 
 	value[0] += v[0] * c - v[1] * y;
@@ -75,8 +76,12 @@ static void forget(bool *have, const struct draw *d)
 static void play(double *value, const struct task *w, const struct sim_point *p, double *m,
 		 struct affine *pulse, bool *have)
 {
-	struct sim_spin s = { .r = { p->r[0], p->r[1], 0 }, .m0 = p->m0, .r1 = 1 / p->t1,
-			      .r2 = 1 / p->t2 + 1 / p->t2p, .w = p->w, .b1 = p->b1 };
+	struct sim_spin s = { .r = { p->r[0], p->r[1], 0 },
+			      .m0 = p->m0,
+			      .r1 = 1 / p->t1,
+			      .r2 = 1 / p->t2 + 1 / p->t2p,
+			      .w = p->w,
+			      .b1 = p->b1 };
 
 	memset(value, 0, 2 * w->n * sizeof *value);
 	memset(have, 0, w->d->program->n_pulse * sizeof *have);
@@ -97,7 +102,9 @@ static void play(double *value, const struct task *w, const struct sim_point *p,
 precess_status sim_point_samples(double *value, const struct draw *d, const struct sim_point *point,
 				 size_t n, const uint32_t *sample, size_t n_sample, int threads)
 {
-	struct task w = { .d = d, .n = n_sample, .nz = sim_slice_spins(d, NULL),
+	struct task w = { .d = d,
+			  .n = n_sample,
+			  .nz = sim_slice_spins(d, NULL),
 			  .slice = sim_slice_thickness(d) };
 	precess_status st = PRECESS_OK;
 	bool ok = true;

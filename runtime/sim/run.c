@@ -2,6 +2,7 @@
 #include "runtime/sim/device.h"
 #include "runtime/sim/internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ struct refusal {
 static bool takes_line(const struct sim_plan *plan, uint32_t r, const char **why)
 {
 	*why = "the tolerance is below what single precision can promise";
-	return !(plan->asked == SIM_auto && plan->tolerance < SIM_LINE_FLOOR) &&
+	return !(plan->asked == SIM_auto && !plan->fast && plan->tolerance < SIM_LINE_FLOOR) &&
 	       sim_line_applies(plan->draw, plan->maps, r, why);
 }
 
@@ -112,20 +113,7 @@ out:
 
 static void name_device(struct sim_plan *plan)
 {
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	char line[256], *name;
-
-	snprintf(plan->device, sizeof plan->device, "cpu");
-	while (f && fgets(line, sizeof line, f)) {
-		if (strncmp(line, "model name", 10) || !(name = strchr(line, ':')))
-			continue;
-		name += 1 + strspn(name + 1, " ");
-		name[strcspn(name, "\n")] = '\0';
-		snprintf(plan->device, sizeof plan->device, "cpu (%.80s)", name);
-		break;
-	}
-	if (f)
-		fclose(f);
+	snprintf(plan->device, sizeof plan->device, "cpu (%.80s)", cpu_name());
 }
 
 /* Where the line method runs; the other methods are the processor's. */
@@ -156,6 +144,18 @@ static int spins_through_slice(const struct draw *d, struct text *why)
 	return (int)n;
 }
 
+/* Long runs say so before. */
+static void announce(const struct sim_plan *plan)
+{
+	static const double patience = 20; /* s */
+	struct text t;
+
+	text_init(&t);
+	cost_tell(&t, plan, patience);
+	fputs(t.data, stderr);
+	text_free(&t);
+}
+
 precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, const struct maps *m,
 			       const struct sim_options *o)
 {
@@ -163,7 +163,7 @@ precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, cons
 	struct text why;
 	precess_status st;
 
-	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet };
+	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet, .fast = o->fast };
 	text_init(&plan->report);
 	text_init(&why);
 	TRY(check_options(o));
@@ -190,6 +190,8 @@ precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, cons
 		goto out;
 	}
 	TRY(choose_methods(plan, o->method));
+	if (!plan->quiet)
+		announce(plan);
 out:
 	text_free(&why);
 	return st;
@@ -285,7 +287,7 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 	if (count(plan, SIM_line))
 		TRY(sim_line(plan));
 	TRY(run_doubles(plan));
-	if (asked != SIM_auto || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
+	if (asked != SIM_auto || plan->fast || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
 	    plan->bound <= plan->tolerance * largest(plan))
 		goto out;
 	/* The terms were chosen before the largest sample was known. */
@@ -356,8 +358,41 @@ precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan)
 	return PRECESS_OK;
 }
 
+/* ------------------------------------------------------------------ runs */
+struct sim_prepared {
+	const struct program *program;
+	struct sim_store store;
+};
+
+precess_status sim_prepare(struct sim_prepared **out, const struct program *p)
+{
+	*out = calloc(1, sizeof **out);
+	if (!*out)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	(*out)->program = p;
+	return PRECESS_OK;
+}
+
+void sim_prepared_free(struct sim_prepared *s)
+{
+	if (!s)
+		return;
+	sim_store_clear(&s->store);
+	free(s);
+}
+
 precess_status sim_run(struct sim_result **out, const struct draw *d, const struct maps *m,
 		       const struct sim_options *options)
+{
+	struct sim_prepared once = { .program = d->program };
+	precess_status st = sim_prepared_run(out, &once, d, m, options);
+
+	sim_store_clear(&once.store);
+	return st;
+}
+
+precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s, const struct draw *d,
+				const struct maps *m, const struct sim_options *options)
 {
 	static const struct sim_options defaults = { .quiet = true };
 	const struct sim_options *o = options ? options : &defaults;
@@ -365,8 +400,10 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	struct sim_plan plan = { 0 };
 	precess_status st;
 
+	assert(d->program == s->program);
 	*out = NULL;
 	TRY(sim_plan_create(&plan, d, m, o));
+	plan.store = &s->store;
 	TRY(run_methods(&plan, o->method));
 	if (plan.backend && !count(&plan, SIM_line) && !count(&plan, SIM_train) &&
 	    !count(&plan, SIM_direct))
@@ -374,6 +411,8 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 	TRY(sim_plan_result(out, &plan));
 	(*out)->seconds = clock_seconds() - begun;
 out:
+	if (st)
+		sim_store_clear(&s->store); /* half-filled grids may be in it */
 	sim_plan_erase(&plan);
 	return st;
 }

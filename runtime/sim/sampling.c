@@ -30,7 +30,7 @@ static void place(struct sampling *s, const struct draw *d, const struct grid *g
 	const double *k = s->k + 3 * (size_t)e->first_sample;
 	int32_t line = labels(p, r)[PROGRAM_LABEL_line];
 
-	if (g) {
+	if (g && g->row[r].set >= 0) {
 		const struct grid_row *w = &g->row[r];
 
 		shift(s, e, w->shift[0], w->shift[1], before[2]);
@@ -38,7 +38,8 @@ static void place(struct sampling *s, const struct draw *d, const struct grid *g
 	} else {
 		if (s->kind == SAMPLING_OTHER || gridding_takes_usual(d, k, e->n, before))
 			shift(s, e, before[0], before[1], before[2]);
-		s->line[r] = (struct sampling_line){ .row = line >= 0 ? (int)line : -1 };
+		s->line[r] = (struct sampling_line){ .set = grid_leaves_out(p, r) ? -1 : 0,
+						     .row = line >= 0 ? (int)line : -1 };
 	}
 	s->line[r].reverse = k[3 * ((size_t)e->n - 1)] < k[0];
 }
@@ -50,8 +51,10 @@ static bool differ_in_echo(const struct program *p, const struct sampling *s)
 						    PROGRAM_LABEL_rep, PROGRAM_LABEL_avg };
 	uint32_t first = 0;
 
-	for (uint32_t r = 1; r < p->n_readout; r++) {
-		bool same = s->line[r].set != s->line[first].set;
+	while (first < p->n_readout && s->line[first].set < 0)
+		first++;
+	for (uint32_t r = first + 1; r < p->n_readout; r++) {
+		bool same = s->line[r].set >= 0 && s->line[r].set != s->line[first].set;
 
 		for (size_t i = 0; i < PRECESS_COUNT(other); i++)
 			same &= labels(p, r)[other[i]] == labels(p, first)[other[i]];
@@ -71,7 +74,7 @@ static precess_status number_sets(struct sampling *s, const struct program *p)
 		const struct program_epoch *x = &p->epoch[e];
 
 		for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++)
-			s->line[r].set = gridding_set(key, &s->n_set, labels(p, r));
+			s->line[r].set = gridding_set(key, &s->n_set, p, r);
 	}
 	free(key);
 	return PRECESS_OK;

@@ -32,6 +32,7 @@ struct sim_options {
 	int threads;      /* 0: all */
 	int nz;           /* spins through the slice; 0: as many as the schedule needs */
 	bool quiet;       /* no progress */
+	bool fast;        /* auto: keep lines and trains even where their bound misses the tolerance */
 	const char *device; /* of the line method: "auto", "cpu", "cuda:N"; NULL: cpu */
 };
 
@@ -53,6 +54,13 @@ precess_status sim_run(struct sim_result **out, const struct draw *d, const stru
 		       const struct sim_options *options);
 void sim_result_free(struct sim_result *r);
 
+/* For many runs: memory, transforms and kernels of one are kept for the next, of other draws of the
+ * program and other objects. One run at a time; results are those of sim_run, bit for bit. */
+struct sim_prepared;
+precess_status sim_prepare(struct sim_prepared **out, const struct program *p);
+precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s, const struct draw *d,
+				const struct maps *m, const struct sim_options *options);
+void sim_prepared_free(struct sim_prepared *s);
 /* n draws of one program, each with its maps, as sim_run computes each alone: where a device is chosen
  * in the options, draws with the same schedule share its launches. out[n]; nothing on failure. */
 precess_status sim_run_batch(struct sim_result **out, const struct draw *const *d,
@@ -126,8 +134,11 @@ struct kspace {
 precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
 void kspace_free(struct kspace *k);
 /* image[set][iy][ix] = sum over k of S(k) exp(+i 2 pi k r) at the pixel centres
- * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. */
+ * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. d: the draw
+ * whose matrix it is; NULL for k-space from elsewhere. */
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
+/* The way back: fills k->data from the images of all its sets. */
+precess_status kspace_of_image(struct kspace *k, const float *image);
 /* The middle of k-space of each set: the sample nearest to it, and its time since the middle of the
  * excitation, in s; NAN where a history has none or several. PRECESS_ENOTSUP for sequences that are
  * not Cartesian. */
@@ -142,7 +153,8 @@ precess_status kspace_centers(struct kspace_center **out, int *n_set, const stru
 struct sampling {
 	double *k; /* [n_sample][3], 1/m; in the order of the signal */
 	struct sampling_line {
-		int set, row; /* row < 0: no line of the matrix */
+		int set; /* -1: navigators and noise, no part of an image */
+		int row; /* -1: no line of the matrix */
 		bool reverse; /* runs towards lower kx */
 	} *line; /* per readout of the program */
 	int n_set;

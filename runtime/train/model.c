@@ -469,6 +469,22 @@ static precess_status read_kind(const struct file *f)
 	return PRECESS_OK;
 }
 
+bool train_model_is(const char *path)
+{
+	struct file f = { .path = path };
+	char *text = NULL;
+	bool ours;
+
+	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+	f.id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+	ours = f.id >= 0 && read_text(&text, &f, "kind", true) == PRECESS_OK &&
+	       strcmp(text, kind) == 0;
+	free(text);
+	if (f.id >= 0)
+		H5Fclose(f.id);
+	return ours;
+}
+
 static precess_status read_all(struct train_model *m, const struct file *f, const char *hash)
 {
 	double image;

@@ -65,6 +65,8 @@ struct train_model {
 };
 /* Whole or absent. */
 precess_status train_model_write(const char *path, const struct train_model *m);
+/* Whether `path` is a model at all; quiet. */
+bool train_model_is(const char *path);
 /* hash != NULL: the model must be of that sequence. Refuses files that are truncated, of another
  * format or version, inconsistent, or not finite. */
 precess_status train_model_read(struct train_model **out, const char *path, const char *hash);

@@ -17,7 +17,7 @@ static void make(struct made *x, const struct draw *d, const struct maps *m, boo
 {
 	const struct program *prog = d->program;
 
-	*x = (struct made){ .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .nz = 1,
+	*x = (struct made){ .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .nz = 1, .threads = 1,
 				   .slice = sim_slice_thickness(d), .asked = SIM_train } };
 
 	x->sim.method = x->method = calloc(prog->n_readout + 1, 1);

@@ -29,7 +29,7 @@ static void make(struct made *x, const char *file, int nx)
 
 	*x = (struct made){ .d = compile_file(file) };
 	x->m = random_maps(nx, nx - 3, x->d->program->fov[0], 40, 3);
-	x->sim = (struct sim_plan){ .draw = x->d, .maps = x->m, .tolerance = 1e-4, .asked = SIM_line,
+	x->sim = (struct sim_plan){ .draw = x->d, .maps = x->m, .tolerance = 1e-4, .threads = 1, .asked = SIM_line,
 				   .slice = sim_slice_thickness(x->d),
 				   .backend = &backend_cuda_emulated };
 	x->sim.method = calloc(x->d->program->n_readout + 1, 1);

@@ -1,5 +1,5 @@
-/* Any bytes: what is formatted has the same tree and means the same, and formatting it again changes
- * nothing.
+/* Any bytes: what is formatted has the same tree and means the same, and formatting it again
+ * changes nothing.
  * clang -fsanitize=fuzzer,address,undefined */
 #include "compiler/elab/elab.h"
 #include "lang/lang.h"
@@ -10,7 +10,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The tree of `s`, and its IR where it has one. */
-static bool format(struct text *out, struct text *tree, struct text *meaning, const char *s, size_t n)
+static bool format(struct text *out, struct text *tree, struct text *meaning, const char *s,
+		   size_t n)
 {
 	struct lang *l = lang_create();
 	bool ok = lang_format(out, l, "fuzz.seq", s, n);

@@ -84,8 +84,8 @@ static void add_open(struct text *in, const char *path)
 		die("no such file", path);
 	d->version = 1;
 	send(in, json_pack("{s:s, s:s, s:{s:{s:s, s:i, s:s}}}", "jsonrpc", "2.0", "method",
-			   "textDocument/didOpen", "params", "textDocument", "uri", d->uri, "version",
-			   d->version, "text", d->text));
+			   "textDocument/didOpen", "params", "textDocument", "uri", d->uri,
+			   "version", d->version, "text", d->text));
 }
 
 /* "PATH OLD => NEW" */
@@ -278,7 +278,8 @@ static bool compare(const char *path, const struct text *got)
 {
 	char expect[1024], *want;
 	const char *wish = getenv("BLESS");
-	snprintf(expect, sizeof expect, "%.*s.expect", (int)(strlen(path) - strlen(".session")), path);
+	snprintf(expect, sizeof expect, "%.*s.expect", (int)(strlen(path) - strlen(".session")),
+		 path);
 	if (wish && !strcmp(wish, "1"))
 		return file_write(expect, got->data, got->n) == PRECESS_OK;
 	if (file_read(&want, NULL, expect, FILE_LIMIT)) {

@@ -22,10 +22,12 @@
 /* Echoes with a function, a value and an anchor each; `n` makes every version another one. */
 static void add_file(struct text *t, int n)
 {
-	text_printf(t, "seq 1\nsequence large\nimport std.grads (spoiler)\n"
-		       "param ESP : time in 8ms .. 15ms = 10ms\nsystem = default\n"
-		       "geometry fov = 220mm, matrix = 64, slice = 5mm\n"
-		       "let exc = hard(90deg, 500us, use = excitation)\nlet version = %d\n", n);
+	text_printf(t,
+		    "seq 1\nsequence large\nimport std.grads (spoiler)\n"
+		    "param ESP : time in 8ms .. 15ms = 10ms\nsystem = default\n"
+		    "geometry fov = 220mm, matrix = 64, slice = 5mm\n"
+		    "let exc = hard(90deg, 500us, use = excitation)\nlet version = %d\n",
+		    n);
 	for (int line = 8, i = 0; line + 6 <= LINES; line += 6, i++)
 		text_printf(t,
 			    "let wait_%d = ESP * %d / 3 \"wait %d\"\n"
@@ -50,9 +52,10 @@ static void add_change(struct text *in, int n)
 	text_init(&t);
 	add_file(&t, n);
 	if (n)
-		add(in, json_pack("{s:s, s:s, s:{s:{s:s, s:i}, s:[{s:s}]}}", "jsonrpc", "2.0", "method",
-				  "textDocument/didChange", "params", "textDocument", "uri",
-				  "file:///large.seq", "version", n, "contentChanges", "text", t.data));
+		add(in,
+		    json_pack("{s:s, s:s, s:{s:{s:s, s:i}, s:[{s:s}]}}", "jsonrpc", "2.0", "method",
+			      "textDocument/didChange", "params", "textDocument", "uri",
+			      "file:///large.seq", "version", n, "contentChanges", "text", t.data));
 	else
 		add(in, json_pack("{s:s, s:s, s:{s:{s:s, s:i, s:s}}}", "jsonrpc", "2.0", "method",
 				  "textDocument/didOpen", "params", "textDocument", "uri",
@@ -62,10 +65,11 @@ static void add_change(struct text *in, int n)
 
 static void add_request(struct text *in, const char *method)
 {
-	add(in, json_pack("{s:s, s:i, s:s, s:{s:{s:s}, s:{s:i, s:i}, s:{s:{s:i, s:i}, s:{s:i, s:i}}}}",
-			  "jsonrpc", "2.0", "id", 1, "method", method, "params", "textDocument", "uri",
-			  "file:///large.seq", "position", "line", 6, "character", 5, "range", "start",
-			  "line", 0, "character", 0, "end", "line", 60, "character", 0));
+	add(in,
+	    json_pack("{s:s, s:i, s:s, s:{s:{s:s}, s:{s:i, s:i}, s:{s:{s:i, s:i}, s:{s:i, s:i}}}}",
+		      "jsonrpc", "2.0", "id", 1, "method", method, "params", "textDocument", "uri",
+		      "file:///large.seq", "position", "line", 6, "character", 5, "range", "start",
+		      "line", 0, "character", 0, "end", "line", 60, "character", 0));
 }
 
 /* Seconds of the processor for a session of so many changes, each with these requests. */
@@ -78,8 +82,8 @@ static double session(int changes, const char *const *method, size_t n)
 	if (!from || !to)
 		exit(77);
 	text_init(&in);
-	add(&in, json_pack("{s:s, s:i, s:s, s:{}}", "jsonrpc", "2.0", "id", 0, "method", "initialize",
-			   "params"));
+	add(&in, json_pack("{s:s, s:i, s:s, s:{}}", "jsonrpc", "2.0", "id", 0, "method",
+			   "initialize", "params"));
 	for (int i = 0; i <= changes; i++) {
 		add_change(&in, i);
 		for (size_t k = 0; k < n; k++)
@@ -106,10 +110,11 @@ int main(void)
 	static const char *const methods[] = {
 		"textDocument/documentHighlight", /* cheap; it makes the server check at once */
 		"textDocument/semanticTokens/full", "textDocument/inlayHint",
-		"textDocument/documentSymbol",	    "textDocument/codeAction",
+		"textDocument/documentSymbol",      "textDocument/codeAction",
 	};
-	double check = milliseconds(methods, 1), all = milliseconds(methods, PRECESS_COUNT(methods));
-	printf("%d lines: checked again in %.1f ms, with all answers in %.1f ms (limit %.0f ms)\n", LINES,
-	       check, all, LIMIT_MS);
+	double check = milliseconds(methods, 1),
+	       all = milliseconds(methods, PRECESS_COUNT(methods));
+	printf("%d lines: checked again in %.1f ms, with all answers in %.1f ms (limit %.0f ms)\n",
+	       LINES, check, all, LIMIT_MS);
 	return !SANITIZED && check > LIMIT_MS;
 }

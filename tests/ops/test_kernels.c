@@ -198,6 +198,33 @@ static void pulses_are_exponentials(void **state)
 	free(s);
 }
 
+/* Spins on resonance need no phase of their own. */
+static void still_factors(void **state)
+{
+	enum { NY = ROWS + ROWS / 4 };
+	struct rng r = rng_make(5, 0);
+	struct cpu_spins *s = spins(&r);
+	float x[2 * CPU_LANES], y[2 * NY], *a = planes(2), *b = planes(2);
+	uint32_t row[ROWS];
+	struct cpu_factor p = { .t = 0.02, .x = x, .y = y, .row = row };
+
+	(void)state;
+	fill(x, 2 * CPU_LANES, &r, -0.7, 0.7);
+	fill(y, 2 * NY, &r, -0.7, 0.7);
+	for (uint32_t i = 0; i < ROWS; i++)
+		row[i] = i + i / 4;
+	memset(s->f, 0, sizeof s->f);
+	k->factor(a, s, &p, ROWS);
+	p.still = true;
+	k->factor(b, s, &p, ROWS);
+	for (size_t i = 0; i < SPINS; i++)
+		for (size_t j = i; j < 2 * CPU_PLANE; j += CPU_PLANE)
+			assert_true(fabsf(a[j] - b[j]) <= 1e-7f && a[j] != 0);
+	free(s);
+	free(a);
+	free(b);
+}
+
 /* ------------------------------------------------------------------ orders */
 
 /* Orders are Fourier coefficients of isochromats: a pulse and a factor on orders -1, 0, 1 against
@@ -320,7 +347,7 @@ static void lines_are_sums(void **state)
 	for (i = 0; i < ROWS; i++)
 		row[i] = (uint32_t)(i + i / 4);
 	for (terms = 1; terms <= CPU_TERMS; terms++) {
-		struct cpu_factor p = { 0.01, x, y, row };
+		struct cpu_factor p = { .t = 0.01, .x = x, .y = y, .row = row };
 
 		k->powers(u, s, rc, fc, scale, terms, ROWS);
 		k->factor(z, s, &p, ROWS);
@@ -456,6 +483,7 @@ int main(void)
 		cmocka_unit_test(decay_is_accurate),
 		cmocka_unit_test(maps_become_spins),
 		cmocka_unit_test(pulses_are_exponentials),
+		cmocka_unit_test(still_factors),
 		cmocka_unit_test(orders_are_isochromats),
 		cmocka_unit_test(lines_are_sums),
 		cmocka_unit_test(direct_sum),

@@ -63,7 +63,8 @@ static void rotate(struct graph *s, double flip, double phase)
 
 		s->f[k] = c * c * f + q * q * e * e * g - I * e * sin(flip) * z;
 		s->g[k] = q * q * conj(e * e) * f + c * c * g + I * conj(e) * sin(flip) * z;
-		s->z[k] = -0.5 * I * conj(e) * sin(flip) * f + 0.5 * I * e * sin(flip) * g + cos(flip) * z;
+		s->z[k] = -0.5 * I * conj(e) * sin(flip) * f + 0.5 * I * e * sin(flip) * g +
+			  cos(flip) * z;
 	}
 }
 
@@ -138,8 +139,9 @@ static void near(double found, double wanted, double relative)
 		fail_msg("%.9g, wanted %.9g", found, wanted);
 }
 
-static const struct mapping_options wide = { .t2_lo = 5e-3, .t2_hi = 3, .b1_lo = 0.5, .b1_hi = 1,
-					     .quiet = true };
+static const struct mapping_options wide = {
+	.t2_lo = 5e-3, .t2_hi = 3, .b1_lo = 0.5, .b1_hi = 1, .quiet = true
+};
 
 /* The dictionary's pulses last 1 us and its cubics are off by 1e-4. */
 static void phase_graph_is_matched(void **state)
@@ -247,7 +249,8 @@ static void one_spin_agrees(void **state)
 		assert_int_equal(maps_add(m, PROGRAM_MAP_dB0, point[i].w / (2 * pi)), PRECESS_OK);
 		assert_int_equal(sim_run(&r, d, m, &o), PRECESS_OK);
 		for (size_t j = 0; j < 2 * PRECESS_COUNT(sample); j++)
-			assert_true(fabs(value[i][j] - r->signal[2 * sample[j / 2] + j % 2]) < 1e-6);
+			assert_true(fabs(value[i][j] - r->signal[2 * sample[j / 2] + j % 2]) <
+				    1e-6);
 		sim_result_free(r);
 		maps_free(m);
 	}

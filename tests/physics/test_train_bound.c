@@ -3,7 +3,10 @@
  * partial, backwards; objects decay fast, are far off resonance, all alike or all different. */
 #include "tests/physics/build.h"
 
-enum { MATRIX = 48, SPINS = 72 };
+#include "runtime/sim/internal.h"
+
+enum { MATRIX = 48 };
+static int spins = 72; /* each way */
 static const double fov = 0.22, slice = 5e-3;
 
 /* ------------------------------------------------------------------ sequences */
@@ -57,12 +60,12 @@ static struct draw *backwards(void)
 /* ------------------------------------------------------------------ objects */
 static struct maps *smooth(double t2, double db0)
 {
-	struct maps *m = random_maps(SPINS, SPINS, fov, 0, 5);
+	struct maps *m = random_maps(spins, spins, fov, 0, 5);
 
-	for (int iy = 0; iy < SPINS; iy++)
-		for (int ix = 0; ix < SPINS; ix++) {
-			double x = (ix + 0.5) / SPINS - 0.5, y = (iy + 0.5) / SPINS - 0.5;
-			size_t at = (size_t)iy * SPINS + (size_t)ix;
+	for (int iy = 0; iy < spins; iy++)
+		for (int ix = 0; ix < spins; ix++) {
+			double x = (ix + 0.5) / spins - 0.5, y = (iy + 0.5) / spins - 0.5;
+			size_t at = (size_t)iy * spins + (size_t)ix;
 
 			m->map[PROGRAM_MAP_B1][at] = (float)(1 + 0.3 * cos(5 * x - 3 * y));
 			m->map[PROGRAM_MAP_dB0][at] = (float)(db0 * sin(6 * x + 4 * y + 3 * x * y));
@@ -95,17 +98,17 @@ static struct maps *far_off(void)
 
 static struct maps *aside(void)
 {
-	return uniform(SPINS, fov, 1, 0.07, 0.93, 150);
+	return uniform(spins, fov, 1, 0.07, 0.93, 150);
 }
 
 static struct maps *noise(void)
 {
-	return random_maps(SPINS, SPINS, fov, 150, 7);
+	return random_maps(spins, spins, fov, 150, 7);
 }
 
 static struct maps *neutral(void)
 {
-	return uniform(SPINS, fov, 1, 1e6, 1, 0);
+	return uniform(spins, fov, 1, 1e6, 1, 0);
 }
 
 /* ------------------------------------------------------------------ the claim */
@@ -190,6 +193,58 @@ static void error_below_bound(void **state)
 	print_message("error at most %.2g of the bound\n", worst);
 }
 
+/* Grids that are worth a probe before. */
+static void error_below_bound_after_a_probe(void **state)
+{
+	struct draw *d = full();
+	const int few = spins;
+
+	(void)state;
+	spins = 224;
+	for (size_t o = 0; o < PRECESS_COUNT(objects); o++) {
+		struct maps *m = objects[o].create();
+
+		claim(d, m, 0, o);
+		maps_free(m);
+	}
+	spins = few;
+	drop(d);
+}
+
+/* Kept memory changes nothing, whatever was run before. */
+static void prepared_runs_are_runs(void **state)
+{
+	static const struct sim_options options[] = {
+		{ .method = SIM_train, .tolerance = 1e-4, .nz = 1, .threads = 2, .quiet = true },
+		{ .method = SIM_line, .tolerance = 1e-5, .nz = 1, .threads = 1, .quiet = true },
+		{ .method = SIM_train, .tolerance = 1e-3, .nz = 1, .threads = 3, .quiet = true },
+		{ .method = SIM_train, .tolerance = -1, .quiet = true }, /* refused */
+		{ .tolerance = 1e-4, .nz = 1, .threads = 2, .quiet = true },
+	};
+	struct draw *d = full();
+	struct sim_prepared *s;
+
+	(void)state;
+	assert_int_equal(sim_prepare(&s, d->program), PRECESS_OK);
+	for (size_t i = 0; i < 3 * PRECESS_COUNT(options); i++) {
+		const struct sim_options *o = &options[i % PRECESS_COUNT(options)];
+		struct maps *m = objects[i % 4].create();
+		struct sim_result *a = NULL, *b = NULL;
+
+		assert_int_equal(sim_run(&a, d, m, o), sim_prepared_run(&b, s, d, m, o));
+		assert_true(!a == !b && !a == (o->tolerance < 0));
+		if (a)
+			assert_memory_equal(a->signal, b->signal,
+					    2 * a->n_sample * sizeof *a->signal);
+		assert_true(!a || a->bound == b->bound);
+		sim_result_free(a);
+		sim_result_free(b);
+		maps_free(m);
+	}
+	sim_prepared_free(s);
+	drop(d);
+}
+
 /* The same spins through runs of lines: what differs is single precision and the kernel. */
 static void trains_are_lines(void **state)
 {
@@ -236,13 +291,56 @@ static void threads_do_not_matter(void **state)
 	drop(d);
 }
 
+/* What a run will cost: in proportion to spins, with the methods in their order, in the right decade,
+ * and told in time. */
+static void costs_are_told(void **state)
+{
+	struct draw *d = full();
+	struct maps *m = usual();
+	uint8_t method[MATRIX];
+	struct sim_plan plan = { .draw = d, .maps = m, .threads = 1, .nz = 1, .n_live = 2000,
+				 .method = method };
+	struct sim_result *r;
+	struct text t;
+	double line, direct;
+
+	(void)state;
+	memset(method, SIM_line, sizeof method);
+	line = cost_seconds(&plan);
+	memset(method, SIM_direct, sizeof method);
+	direct = cost_seconds(&plan);
+	plan.n_live *= 3;
+	assert_true(direct > 10 * line && fabs(cost_seconds(&plan) - 3 * direct) < 1e-9);
+	memset(method, SIM_step, sizeof method);
+	assert_true(cost_seconds(&plan) > 10 * direct);
+	text_init(&t);
+	cost_tell(&t, &plan, 2 * cost_seconds(&plan));
+	assert_int_equal(t.n, 0);
+	m->nx = m->ny = 4096;
+	cost_tell(&t, &plan, 0.01 * cost_seconds(&plan));
+	assert_non_null(strstr(t.data, "48 readouts by step for 6000 spins; --spins 256 would"));
+	m->nx = m->ny = spins;
+	text_free(&t);
+	r = simulate(d, m, SIM_direct, 1);
+	plan.n_live = r->n_spin;
+	memset(method, SIM_direct, sizeof method);
+	if (!(cost_seconds(&plan) < 10 * r->seconds && cost_seconds(&plan) > 0.02 * r->seconds))
+		fail_msg("%g s instead of %g", r->seconds, cost_seconds(&plan));
+	sim_result_free(r);
+	maps_free(m);
+	drop(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(error_below_bound),
+		cmocka_unit_test(error_below_bound_after_a_probe),
+		cmocka_unit_test(prepared_runs_are_runs),
 		cmocka_unit_test(trains_are_lines),
 		cmocka_unit_test(not_a_train),
 		cmocka_unit_test(threads_do_not_matter),
+		cmocka_unit_test(costs_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,15 +5,16 @@
 static const struct signal_case {
 	const char *name;
 	double tight, loose; /* accepted against signal_tight.h5, against signal.h5 */
+	double tight_floor, loose_floor; /* of the exact solution against both */
 } cases[] = {
-	{ "j01_gre_rfspoil_hard", 5e-4, 5e-4 },
-	{ "j02_epi_hard", 5e-4, 5e-4 },
-	{ "j10_radial_hard", 5e-4, 5e-4 },
-	{ "j04_trap_readout_freqphase", 2e-4, 2e-4 },
-	{ "m01_gre_mixed", 2e-4, 2e-4 },
-	{ "m03_epi_mixed", 2e-4, 2e-4 },
-	{ "k01_epi_column1d", 2e-4, 1.2e-2 },
-	{ "k02_epi_sphere_offres", 8e-3, 8e-3 },
+	{ "j01_gre_rfspoil_hard", 5e-4, 5e-4, 2.5e-5, 6e-5 },
+	{ "j02_epi_hard", 5e-4, 5e-4, 3e-5, 1.4e-4 },
+	{ "j10_radial_hard", 5e-4, 5e-4, 1.3e-4, 1.3e-4 },
+	{ "j04_trap_readout_freqphase", 2e-4, 2e-4, NAN, 8e-6 },
+	{ "m01_gre_mixed", 2e-4, 2e-4, NAN, 2.5e-5 },
+	{ "m03_epi_mixed", 2e-4, 2e-4, NAN, 2.9e-5 },
+	{ "k01_epi_column1d", 2e-4, 1.2e-2, 5.85e-4, 1.066e-2 },
+	{ "k02_epi_sphere_offres", 8e-3, 8e-3, NAN, 6.74e-3 },
 };
 
 static double *column(const char *which, const char *name, size_t *n)
@@ -88,13 +89,105 @@ static bool run(const struct signal_case *c)
 	loose = misfit(signal, d->program->n_sample, c->name, "signal.h5");
 	good = !isnan(tight) ? tight <= c->tight : loose <= c->loose;
 	if (!isnan(tight))
-		report(c->name, "tight", tight, c->tight, clock_seconds() - begun);
+		report_row(c->name, "tight", tight, c->tight, c->tight_floor, clock_seconds() - begun);
 	if (!isnan(loose))
-		report(c->name, "signal", loose, c->loose, clock_seconds() - begun);
+		report_row(c->name, "signal", loose, c->loose, c->loose_floor, clock_seconds() - begun);
 	free(signal);
 	free(p);
 	case_drop(d);
 	return good && !(isnan(tight) && isnan(loose));
+}
+
+/* ------------------------------------------------------------------ slice selection */
+/* The sequence by its XML: the shipped file's phase shape is 0.595 turns where it should be 0.5, so
+ * that its pulses turn by 93 degrees. Two apodised sinc pulses of 8/3 ms under a gradient, the
+ * second off the carrier, each with a rephaser; samples in the rephasers, 10 of the 22. JEMRIS's
+ * phase starts from 2/3 of its raster of 2.5 us. */
+static void slice_file(struct text *t)
+{
+	enum { N = 1000 };
+	const double length = 8 / 3e3, offset = 2247.19, pi = 3.14159265358979323846;
+	double v[N], sum = 0;
+
+	for (int i = 0; i < N; i++) {
+		double at = (i + 0.5) / N - 0.5, x = 8 * pi * at;
+
+		v[i] = sin(x) / x * (0.5 + 0.5 * cos(2 * pi * at));
+		sum += v[i];
+	}
+	text_printf(t, "[VERSION]\nmajor 1\nminor 4\nrevision 0\n[DEFINITIONS]\n"
+		       "RadiofrequencyRasterTime %.17g\nBlockDurationRaster 1e-05\n[BLOCKS]\n",
+		    length / N);
+	for (int i = 0; i < 2; i++)
+		text_printf(t, "%d 279 %d 1 0 0 0 0\n%d 56 0 2 0 0 1 0\n%d 10 0 0 0 0 0 0\n", 3 * i + 1,
+			    i + 1, 3 * i + 2, 3 * i + 3);
+	text_printf(t, "[RF]\n1 %.17g 1 0 0 60 0 0\n2 %.17g 1 0 0 60 %.17g %.17g\n",
+		    0.25 * N / (sum * length), 0.25 * N / (sum * length), offset,
+		    2 * pi * offset * 1.6667e-6);
+	text_printf(t, "[TRAP]\n1 89887.64 60 2670 60 0\n2 -438202.2 280 0 280 0\n[ADC]\n"
+		       "1 5 112000 0 0 0\n[SHAPES]\nshape_id 1\nnum_samples %d\n", N);
+	for (int i = 0; i < N; i++)
+		text_printf(t, "%.17g\n", v[i]);
+}
+
+static struct draw *text_draw(const char *text)
+{
+	struct lang *l = lang_create();
+	struct program *p;
+	struct draw *d;
+	struct ir *ir;
+
+	if (pulseq_parse(&ir, text, strlen(text), "slice.seq", NULL) || passes_run(ir, NULL, NULL) ||
+	    lower(&p, ir, l, "slice.seq") || draw_create(&d, p, NULL, false))
+		fail_msg("%s", precess_error());
+	ir_free(ir);
+	lang_free(l);
+	return d;
+}
+
+static void slices(void **state)
+{
+	static const char *const name[][2] = { { "j03_slice_select_sinc", "signal_tight.h5" },
+					       { "m05_sli_sel_mixed", "signal.h5" } };
+	static const int from[] = { 5, 16 };
+
+	(void)state;
+	for (size_t k = 0; k < PRECESS_COUNT(name); k++) {
+		double begun = clock_seconds(), *re, *im, signal[20], e = 0, r = 0;
+		struct sim_point *p;
+		struct text text;
+		struct draw *d;
+		char path[512];
+		size_t n, m;
+
+		case_path(path, sizeof path, name[k][0], name[k][1]);
+		if (access(path, R_OK))
+			continue;
+		n_present++;
+		text_init(&text);
+		slice_file(&text);
+		d = text_draw(text.data);
+		assert_int_equal(d->program->n_sample, 10);
+		p = phantom(name[k][0], &n);
+		assert_int_equal(sim_points(signal, d, p, n, 0), 0);
+		re = refcase(name[k][0], name[k][1], "re", &m);
+		im = refcase(name[k][0], name[k][1], "im", &m);
+		assert_true(re && im && m == 22);
+		for (int i = 0; i < 10; i++) {
+			int at = from[i / 5] + i % 5;
+
+			e += pow(signal[2 * i] - re[at], 2) + pow(signal[2 * i + 1] - im[at], 2);
+			r += re[at] * re[at] + im[at] * im[at];
+		}
+		report_row(name[k][0], "shaped RF", sqrt(e / r), 5e-3, k ? NAN : 3.2e-3,
+			   clock_seconds() - begun);
+		assert_true(sqrt(e / r) <= 5e-3);
+		free(re);
+		free(im);
+		free(p);
+		text_free(&text);
+		case_drop(d);
+	}
 }
 
 static void all(void **state)
@@ -109,7 +202,7 @@ static void all(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(all) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(all), cmocka_unit_test(slices) };
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	return failed ? failed : n_present ? 0 : 77;

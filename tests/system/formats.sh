@@ -22,8 +22,36 @@ simulate() { # NAME ENDING...
 }
 
 simulate 05_multi_echo .h5 .nii .nii.gz .mrd
+"$precess" convert "$folder/05_multi_echo.h5" -o "$folder/converted.nii" >/dev/null || fail "convert"
 simulate 07_spin_echo_epi .h5 .mrd
 simulate 09_radial .h5 .mrd
+
+# three lines without blips and one of noise, in front of an EPI; and the same without their samples
+cat >"$folder/nav.seq" <<'SEQ'
+seq 1
+sequence navigated "Navigators and noise"
+import std.epi (epi_train)
+import std.grads (readout, prephaser)
+map T2 : time   = 80ms
+map M0 : number in 0 .. 1
+geometry fov = [220mm, 220mm], matrix = [64, 64]
+system = ideal
+let gx = readout(5us)
+reset
+play adc(256, dwell = 5us, noise = true)
+play e = hard(90deg, 100us, use = excitation)
+play prephaser(gx)
+for i in 0 ..< 3 {
+  play (1 - 2 * (i % 2)) * gx & adc(matrix.x, over = gx, dwell = 5us, line = 32, nav = true)
+}
+play prephaser(gx)
+play epi_train(esp = 0.5ms) with k0 at e.center + 50ms
+SEQ
+sed 's/play adc.*/delay 256 * 5us/; s/ & adc.*//' "$folder/nav.seq" >"$folder/plain.seq"
+for ending in nav.h5 nav.mrd plain.h5; do
+	"$precess" simulate "$folder/${ending%.*}.seq" --object head:1 --method direct \
+		--quiet -o "$folder/$ending" >/dev/null || fail "$ending"
+done
 
 "$python" - "$folder" <<'END' || fail "what others read differs"
 import re, sys
@@ -42,8 +70,8 @@ def raw(name):
 # the image, x first, its corner pixel centred half a pixel inside the field of view
 with h5py.File(f"{folder}/05_multi_echo.h5") as f:
     image = f["image"][()]
-for ending in ".nii", ".nii.gz":
-    v = nibabel.load(f"{folder}/05_multi_echo{ending}")
+for name in "05_multi_echo.nii", "05_multi_echo.nii.gz", "converted.nii":
+    v = nibabel.load(f"{folder}/{name}")
     assert nibabel.aff2axcodes(v.affine) == ("R", "A", "S")
     assert v.shape == (64, 64, 1, 8), v.shape
     assert np.array_equal(np.asarray(v.dataobj)[:, :, 0, :], image.transpose(2, 1, 0))
@@ -79,6 +107,17 @@ reverse = flag(h, 22)
 assert 0 < reverse.sum() < len(h) and (reverse[1:] != reverse[:-1]).all()
 for t, r in zip(traj, reverse):
     assert (t[0] > t[-2]) == bool(r)
+
+# navigators and noise: flagged, and no part of the image
+with h5py.File(f"{folder}/nav.h5") as f, h5py.File(f"{folder}/plain.h5") as g:
+    assert np.array_equal(f["kspace"][()], g["kspace"][()]) and abs(f["kspace"][()]).max() > 0.05
+number, head, h, samples, traj = raw("nav")
+assert "<trajectory>epi<" in head and len(h) == 68 and number("encodedSpace/matrixSize/x") == 64
+assert np.array_equal(flag(h, 19), [1] + 67 * [0])
+assert np.array_equal(flag(h, 24), [0, 1, 1, 1] + 64 * [0])
+assert np.array_equal(flag(h, 22)[1:7], [0, 1, 0, 0, 1, 0])
+assert (h["idx"]["kspace_encode_step_1"][1:4] == 32).all() and flag(h, 1)[4] == 1
+assert np.allclose([t[1::2] for t in traj[1:4]], 0, atol=1e-3)
 
 # spokes: through the centre, counted
 number, head, h, samples, traj = raw("09_radial")

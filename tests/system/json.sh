@@ -93,7 +93,23 @@ says 0 'rows.0.spins rows.0.psnr_db rows.0.warnings' bench grid "$root/sequences
 says 1 'diagnostics.0.message' bench simulate wrong.seq
 says 3 'error' bench grid nowhere.seq
 
+mkdir lib broken
+printf 'seq 1\nmodule lib.a 1\nconst n = 4\n' >lib/a.seq
+printf 'seq 1\nmodule broken.a\nconst n = 4 +\n' >broken/a.seq
+says 0 'library hash modules.0.name modules.0.version' build lib -o lib.seqlib
+says 0 'modules.0.symbols.0.signature' doc lib
+says 0 'modules.0.symbols.0.doc' doc std spoiler
+says 1 'diagnostics.0.id' build broken -o broken.seqlib
+says 1 'diagnostics.0.id' build broken -o other.seqlib
+says 3 error build nowhere -o lib.seqlib
+says 3 error doc nowhere.seqlib
+
 # A wrong command line, too.
+says 2 error build lib
+says 2 error build lib -o lib
+says 2 error doc
+says 2 error doc nowhere
+says 2 error doc std nothing
 says 2 error check
 says 2 files.0.error check "$seq" --dump tree
 says 2 files.0.error check "$seq" --set TE

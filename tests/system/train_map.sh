@@ -151,3 +151,24 @@ for f in whole parts; do
 	grep -E '"(weights_hash|loss)":' "$dir/$f.json" >"$dir/$f.txt"
 done
 diff "$dir/whole.txt" "$dir/parts.txt" || fail "resumed is not uninterrupted"
+
+# maps: of the right size and place, the parameter told by the image
+"$precess" simulate "$dir/echoes.seq" --object head:9 --set ESP=25ms -o "$dir/image.h5" >/dev/null
+"$precess" map "$dir/t2.h5" "$dir/image.h5" --threads 1 -o "$dir/T2.h5" --png "$dir/T2" --json >"$dir/out.json"
+grep -q '"method": "network"' "$dir/out.json" || fail "no method"
+holds "$(number median_ms) > 50 && $(number median_ms) < 120 && $(number voxels) > 200"
+[ -s "$dir/T2.h5" ] && [ -s "$dir/T2.png" ] || fail "no map"
+with_25=$(number median_ms)
+"$precess" map "$dir/t2.h5" "$dir/image.h5" --threads 1 --set ESP=15ms --json >"$dir/out.json"
+holds "$(number median_ms) < 0.95 * $with_25" # the same decay in less time
+(cat "$dir/t2.net"; echo "pad 2") > "$dir/fine.net"
+train "$dir/echoes.seq" --task "$dir/fine.net" --samples 40 --validate 0 --compact -o "$dir/fine.h5" >/dev/null
+"$precess" map "$dir/fine.h5" "$dir/image.h5" --threads 1 -o "$dir/T2.nii" --json >"$dir/out.json"
+tr -d ' \n' <"$dir/out.json" | grep -q '"matrix":\[64,64,1\]' || fail "no finer map"
+# pixdim 1, 2 in mm, and the x of the first voxel: half a field of view, but half a voxel
+set -- $(od -A n -t f4 -j 80 -N 8 "$dir/T2.nii") $(od -A n -t f4 -j 292 -N 4 "$dir/T2.nii")
+holds "$1 == 3.4375 && $2 == 3.4375 && ($3 + 108.28125) ^ 2 < 1e-6"
+refused 3 "makes images" "$precess" map "$dir/engine.h5" "$dir/image.h5"
+refused 3 "maps of T2" "$precess" map "$dir/dB0.h5" "$dir/image.h5"
+"$precess" simulate "$dir/gre.seq" --object head:9 -o "$dir/other.h5" >/dev/null
+refused 3 "another sequence" "$precess" map "$dir/t2.h5" "$dir/other.h5"

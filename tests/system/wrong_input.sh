@@ -49,7 +49,7 @@ for command in check explain plot simulate; do
 	refuse 1 'empty.seq:1:1: error[E05]: this file is empty|help: ' $command ../in/empty.seq
 	refuse 1 'zeros.seq:1:1: error[E05]: |help: ' $command ../in/zeros.seq
 	refuse 3 'text.seq:8: the file ends without [BLOCKS]' $command ../in/text.seq
-	refuse 3 'binary.seq: a binary Pulseq file; its text form is read' $command ../in/binary.seq
+	refuse 3 'binary.seq:byte 8: the file ends in its version; is it whole?' $command ../in/binary.seq
 	refuse 3 'cannot read nowhere.seq: No such file' $command nowhere.seq
 	refuse 3 'cannot read ../in: it is a folder' $command ../in
 	refuse 1 'error[E60]: TE 500ms is outside 40ms .. 80ms|gre_epi.seq:' $command "$seq" --set TE=500ms
@@ -98,7 +98,7 @@ refuse 3 'shows nothing of gre_epi' plot "$seq" --from 5
 refuse 2 'make wants -o FILE.h5' object make head:1
 refuse 2 'import wants --labels with --table, or --pd with --t2w' object import --labels a.nii -o out.h5
 refuse 2 'grid wants one sequence' bench grid
-refuse 2 'simulate, grid or network?' bench
+refuse 2 'simulate, grid, network or learning?' bench
 
 # --- objects ---
 small="--spins 16"

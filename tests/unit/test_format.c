@@ -78,6 +78,10 @@ static void test_corpus(void **state)
 	assert_true(check_all("sequences/*.seq") >= 10);
 	assert_true(check_all("stdlib/*.seq") >= 5);
 	assert_true(check_all("tests/golden/*/*.seq") >= 40);
+	assert_true(check_all("tests/golden/*/*/*/*.seq") >= 5);
+	assert_true(check_all("tests/golden/*/*/*/*/*.seq") >= 1);
+	assert_true(check_all("tests/lsp/parts/*.seq") >= 1);
+	assert_true(check_all("tests/lsp/parts/*/*.seq") >= 1);
 }
 
 static void same(const char *in, const char *out)
@@ -97,6 +101,8 @@ static void test_layout(void **state)
 	     "if x == 1 { reset }\n");
 	same("seq 1\nmodule a\ndef f(a:int,b : time = 1ms)->time=b^2*2m^ -1/a\n",
 	     "seq 1\nmodule a\ndef f(a: int, b: time = 1ms) -> time = b^2 * 2m ^ -1 / a\n");
+	same("seq 1\nmodule  a.b  2\nimport std.grads 1( spoiler,shift )\nimport a . c 3 as  d\n",
+	     "seq 1\nmodule a.b 2\nimport std.grads 1 (spoiler, shift)\nimport a.c 3 as d\n");
 	same("seq 1\r\nsequence a\r\nfor i in 0..3\r\n{\r\n\r\nreset # r\r\n# end\r\n\r\n}\r\n# last",
 	     "seq 1\nsequence a\nfor i in 0 .. 3 {\n  reset  # r\n  # end\n}\n# last\n");
 	same("seq 1\nsequence a\nplay a&b\nwith start at t\nif a {\nreset }\nelse { reset }\n",

@@ -78,7 +78,8 @@ static void make(struct fixture *f)
 				   &f->kspace,
 				   f->k,
 				   1e-4,
-				   "precess simulate small_epi.seq" };
+				   "precess simulate small_epi.seq",
+				   NULL };
 }
 
 static void unmake(struct fixture *f)

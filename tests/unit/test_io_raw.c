@@ -200,6 +200,24 @@ static void test_lengths(void **state)
 	io_raw_free(raw);
 }
 
+/* A small file that declares sixty million records. */
+static void test_declared(void **state)
+{
+	struct io_raw *raw = raw_create();
+	const hsize_t many = 60000000;
+	hid_t file, set;
+
+	(void)state;
+	assert_int_equal(io_write_raw(path, raw), PRECESS_OK);
+	file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+	set = H5Dopen2(file, "dataset/data", H5P_DEFAULT);
+	assert_true(H5Dset_extent(set, &many) >= 0);
+	H5Dclose(set);
+	H5Fclose(file);
+	expect("declares 60000000 acquisitions but does not hold them");
+	io_raw_free(raw);
+}
+
 /* Headers: no XML, no encoding, names that are too long, an entity that explodes. */
 static void put_header(const char *xml)
 {
@@ -270,7 +288,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_damaged),    cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_headers),    cmocka_unit_test(test_full),
+		cmocka_unit_test(test_declared),   cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -43,7 +43,9 @@ static struct mapping_series *decays(const double *time, int n, double floor, do
 	return s;
 }
 
-static const struct mapping_options plain = { .t2_lo = 1e-3, .t2_hi = 5, .quiet = true };
+static const struct mapping_options plain = {
+	.threshold = -1, .t2_lo = 1e-3, .t2_hi = 5, .quiet = true
+};
 
 static struct mapping_maps *run(const struct mapping_series *s, const struct mapping_options *o)
 {
@@ -74,8 +76,8 @@ static void decay_comes_back(void **state)
 		near((double)m->map[MAPPING_T2][i], t2_of(i), 4e-7 * (1 + t2_of(i) / 55e-3));
 		near((double)m->map[MAPPING_M0][i], m0_of(i), 1e-5);
 		assert_true(m->map[MAPPING_residual][i] < 1e-6f);
-		assert_true(m->map[MAPPING_T2_error][i] < 1e-5f * m->map[MAPPING_T2][i] *
-							 (1 + m->map[MAPPING_T2][i] / 55e-3f));
+		assert_true(m->map[MAPPING_T2_error][i] <
+			    1e-5f * m->map[MAPPING_T2][i] * (1 + m->map[MAPPING_T2][i] / 55e-3f));
 	}
 	assert_null(m->map[MAPPING_floor]);
 	mapping_maps_free(m);
@@ -140,7 +142,7 @@ static void rician_floor(void **state)
 		}
 		assert_int_equal(mapping_series_add(s, 15e-3 * (e + 1), image), PRECESS_OK);
 	}
-	assert_int_equal(mapping_mask_threshold(s, 0.35), PRECESS_OK);
+	o.threshold = 0.35;
 	for (int rician = 0; rician < 2; rician++) {
 		double n = 0;
 
@@ -163,23 +165,64 @@ static void rician_floor(void **state)
 		mapping_maps_free(m);
 	}
 	assert_true(mean[0] > 1.06 * t2);
-	near(mean[1], t2, 0.015); /* 2048 voxels of 6 ms each: 0.13 ms */
+	near(mean[1], t2, 0.015);           /* 2048 voxels of 6 ms each: 0.13 ms */
 	near(sqrt(error / spread), 1, 0.2); /* the standard error is one */
 	mapping_series_free(s);
 	free(image);
 }
 
+/* The mean magnitude of a + noise by a sum over the plane of the noise. */
+static double mean_magnitude(double a, double sigma)
+{
+	double sum = 0, weight = 0;
+
+	for (int i = -120; i <= 120; i++) {
+		for (int j = -120; j <= 120; j++) {
+			double x = 0.05 * i, y = 0.05 * j, w = exp(-0.5 * (x * x + y * y));
+
+			sum += w * hypot(a + sigma * x, sigma * y);
+			weight += w;
+		}
+	}
+	return sum / weight;
+}
+
+/* Bessel functions to 2e-7, single precision, and the sum's 1e-4 of sigma near zero. */
+static void rician_mean_is_fitted(void **state)
+{
+	struct mapping_options o = plain;
+	struct mapping_series *s;
+	struct mapping_maps *m;
+
+	(void)state;
+	o.noise = MAPPING_NOISE_rician;
+	o.sigma = 0.05;
+	assert_int_equal(mapping_series_create(&s, 1, 1, 1), PRECESS_OK);
+	for (int e = 1; e <= 10; e++) {
+		float v[2] = { (float)mean_magnitude(exp(-20e-3 * e / 60e-3), o.sigma), 0 };
+
+		assert_int_equal(mapping_series_add(s, 20e-3 * e, v), PRECESS_OK);
+	}
+	m = run(s, &o);
+	near((double)m->map[MAPPING_T2][0], 60e-3, 1e-3);
+	near((double)m->map[MAPPING_M0][0], 1, 1e-3);
+	assert_true(m->map[MAPPING_residual][0] < 1e-4f);
+	mapping_maps_free(m);
+	mapping_series_free(s);
+}
+
 static void nothing_to_fit(void **state)
 {
 	struct mapping_series *s = decays(te, ECHOES, 0, 0);
+	struct mapping_options o = plain;
 	struct mapping_maps *m;
 
 	(void)state;
 	for (int e = 0; e < ECHOES; e++) {
 		float *v = s->image + 2 * e * VOXELS;
 
-		v[2 * 3] = v[2 * 3 + 1] = 0; /* no signal */
-		v[2 * 4] = e == 1 ? NAN : 1; /* not a number */
+		v[2 * 3] = v[2 * 3 + 1] = 0;     /* no signal */
+		v[2 * 4] = e == 1 ? NAN : 1;     /* not a number */
 		v[2 * 5] = (float)(1 + 0.1 * e); /* rising */
 		v[2 * 5 + 1] = 0;
 		v[2 * 6] = e == 0; /* one echo only */
@@ -195,8 +238,8 @@ static void nothing_to_fit(void **state)
 	mapping_maps_free(m);
 	memset(s->image, 0, 2 * VOXELS * ECHOES * sizeof *s->image);
 	assert_int_equal(mapping_run(&m, MAPPING_mono, s, &plain), PRECESS_EINVAL);
-	assert_int_equal(mapping_mask_threshold(s, 0.1), PRECESS_OK);
-	assert_int_equal(mapping_run(&m, MAPPING_mono, s, &plain), PRECESS_EINVAL);
+	o.threshold = 0.1;
+	assert_int_equal(mapping_run(&m, MAPPING_mono, s, &o), PRECESS_EINVAL);
 	assert_non_null(strstr(precess_error(), "mask"));
 	mapping_series_free(s);
 }
@@ -206,6 +249,7 @@ static void refusals(void **state)
 	struct mapping_series *s = decays(te, 1, 0, 0);
 	struct mapping_options o = plain;
 	struct mapping_maps *m;
+	bool all[VOXELS];
 	double sigma;
 
 	(void)state;
@@ -214,7 +258,8 @@ static void refusals(void **state)
 	assert_int_equal(mapping_series_add(s, te[0], s->image), PRECESS_EINVAL);
 	assert_non_null(strstr(precess_error(), "35 ms"));
 	assert_int_equal(mapping_series_add(s, -1e-3, s->image), PRECESS_EINVAL);
-	assert_int_equal(mapping_noise_estimate(&sigma, s), PRECESS_EINVAL); /* no mask */
+	memset(all, true, sizeof all);
+	assert_int_equal(mapping_noise_estimate(&sigma, s, all), PRECESS_EINVAL); /* none outside */
 	mapping_series_free(s);
 	s = decays(te, 2, 0, 0);
 	o.noise = MAPPING_NOISE_offset;
@@ -235,6 +280,7 @@ int main(void)
 		cmocka_unit_test(images_are_put_in_order),
 		cmocka_unit_test(constant_is_fitted),
 		cmocka_unit_test(rician_floor),
+		cmocka_unit_test(rician_mean_is_fitted),
 		cmocka_unit_test(nothing_to_fit),
 		cmocka_unit_test(refusals),
 	};

@@ -177,7 +177,7 @@ static void round_trip(void **state)
 		struct text out;
 
 		text_init(&out);
-		if (pulseq_write(&out, a, NULL, minor, NULL))
+		if (pulseq_write(&out, a, NULL, minor, 0, NULL))
 			fail_msg("%s", precess_error());
 		b = parse(out.data);
 		assert_int_equal(a->n_block, b->n_block);
@@ -277,7 +277,8 @@ static void keeps_soft_delays(void **state)
 	ir_free(ir);
 }
 
-/* Phases 0, 1, 2 rad, then 5: a window of three samples, whose frequency turns it, and one of one. */
+/* Phases 0, 1, 2 rad, then 5: a window of three samples, whose frequency turns it, and one of
+ * one. */
 static void splits_windows(void **state)
 {
 	struct ir *ir = parse(V15 "[BLOCKS]\n1 30 0 0 0 0 1 0\n[ADC]\n1 4 25000 20 0 0 0 0.5 1\n"
@@ -365,8 +366,12 @@ static void pack(struct text *t, bool swapped, const char *format, ...)
 	va_end(ap);
 }
 
-/* FULL's content, but for the definitions. */
-static void make_binary(struct text *t, bool swapped)
+/* FULL's content, but for the definitions; with one thing wrong. */
+enum fault {
+	SOUND, NOT_FINITE, OVERLAP, WRONG_LENGTH, TEN_GIGABYTES, MANY_NUMBERS, NO_NUMBER, NO_LABEL,
+	TWICE,
+};
+static void make_binary(struct text *t, bool swapped, enum fault fault)
 {
 	const double us = 1e6;
 
@@ -378,22 +383,25 @@ static void make_binary(struct text *t, bool swapped)
 	pack(t, swapped, "ic", 9, 'c');
 	text_add(t, "two words", 9);
 	pack(t, swapped, "sl", 2, 3);
-	pack(t, swapped, "liiiiii", 20, 1, 0, 0, 2, 0, 0);
+	pack(t, swapped, "liiiiii", fault == OVERLAP ? 5 : 20, 1, 0, 0, 2, 0, 0);
 	pack(t, swapped, "liiiiii", 30, 0, 1, 0, 0, 1, 1);
 	pack(t, swapped, "liiiiii", 5, 0, 0, 0, 0, 0, 0);
-	pack(t, swapped, "slidiiillddddc", 3, 1, 1, 250.0, 2, 0, 0, (int)(50 * us), (int)(10 * us),
+	pack(t, swapped, "slidiiillddddc", 3, 1, 1,
+	     fault == NOT_FINITE ? NAN : 250.0, 2, 0, 0, (int)(50 * us), (int)(10 * us),
 	     0.0, 0.0, 100.0, 0.5, 'e');
-	pack(t, swapped, "slidddiil", 4, 1, 1, 1000.0, 0.0, 250.0, 4, 3, 0);
+	pack(t, swapped, "slidddiil", 4, 1, fault == NO_NUMBER ? 0 : 1, 1000.0, 0.0, 250.0, 4, 3, 0);
 	pack(t, swapped, "slidllll", 5, 1, 2, 500.0, (int)(20 * us), (int)(100 * us), (int)(30 * us),
 	     (int)(10 * us));
 	pack(t, swapped, "slilllddddi", 6, 1, 1, 4, (int)(25 * us), (int)(20 * us), 0.0, 0.0, 80.0,
 	     1.0, 0);
 	pack(t, swapped, "sl", 8, 3);
-	pack(t, swapped, "illffff", 2, 100, 4, 0.5, 0.0, 0.0, 97.0);
-	pack(t, swapped, "illfff", 3, 3, 3, 0.0, 10.0, 30.0);
+	pack(t, swapped, "illffff", 2,
+	     fault == WRONG_LENGTH ? 101 : fault == TEN_GIGABYTES ? 1342177280 : 100,
+	     fault == MANY_NUMBERS ? 2000000000 : 4, 0.5, 0.0, 0.0, 97.0);
+	pack(t, swapped, "illfff", fault == TWICE ? 2 : 3, 3, 3, 0.0, 10.0, 30.0);
 	pack(t, swapped, "illfff", 4, 3, 3, 0.0, 1.0, 0.25);
 	pack(t, swapped, "sliiiiiiii", 9, 2, 1, 1, 1, 2, 2, 2, 1, 0);
-	pack(t, swapped, "siliii", 12, 1, 1, 1, 2, 8); /* LIN */
+	pack(t, swapped, "siliii", 12, 1, 1, 1, 2, fault == NO_LABEL ? 99 : 8); /* LIN */
 	pack(t, swapped, "siliii", 11, 2, 1, 1, 5, 8);
 }
 
@@ -407,7 +415,7 @@ static void reads_binary(void **state)
 		struct ir *ir;
 
 		text_init(&t);
-		make_binary(&t, swapped);
+		make_binary(&t, swapped, SOUND);
 		if (pulseq_parse(&ir, t.data, t.n, "t.bseq", NULL) ||
 		    pulseq_same(text, NULL, ir, NULL, 1e-12))
 			fail_msg("%s", precess_error());
@@ -450,11 +458,39 @@ static void refuses_binary(void **state)
 		struct ir *ir;
 
 		text_init(&t);
-		make_binary(&t, false);
+		make_binary(&t, false, SOUND);
 		t.data[list[i].at] = list[i].value;
 		assert_int_not_equal(pulseq_parse(&ir, t.data, t.n, "t.bseq", NULL), 0);
 		assert_null(ir);
 		if (!strstr(precess_error(), list[i].want))
+			fail_msg("%s: expected %s", precess_error(), list[i].want);
+		text_free(&t);
+	}
+}
+
+static void refuses_faults(void **state)
+{
+	static const struct {
+		enum fault fault;
+		const char *want;
+	} list[] = {
+		{ NOT_FINITE, "not finite" },	{ OVERLAP, "they would overlap" },
+		{ WRONG_LENGTH, "declares 101 samples" }, { TEN_GIGABYTES, "too many samples" },
+		{ MANY_NUMBERS, "more than the rest" }, { NO_NUMBER, "0 is no number of" },
+		{ NO_LABEL, "unknown kind 99" }, { TWICE, "shape 2 is there twice" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PRECESS_COUNT(list); i++) {
+		struct text t;
+		struct ir *ir;
+
+		text_init(&t);
+		make_binary(&t, i % 2, list[i].fault);
+		assert_int_not_equal(pulseq_parse(&ir, t.data, t.n, "t.bseq", NULL), 0);
+		assert_null(ir);
+		if (!strstr(precess_error(), list[i].want) ||
+		    strncmp(precess_error(), "t.bseq:byte ", 12) != 0)
 			fail_msg("%s: expected %s", precess_error(), list[i].want);
 		text_free(&t);
 	}
@@ -484,6 +520,7 @@ int main(void)
 		cmocka_unit_test(scales_pulses), cmocka_unit_test(keeps_soft_delays),
 		cmocka_unit_test(splits_windows), cmocka_unit_test(checks_signatures),
 		cmocka_unit_test(reads_binary), cmocka_unit_test(refuses_binary),
+		cmocka_unit_test(refuses_faults),
 		cmocka_unit_test(lowers),
 	};
 
