@@ -111,15 +111,16 @@ enum {
 	BACKEND_THREADS = 128,      /* of a block, where they do not work together */
 	BACKEND_SHARED = 48 * 1024 /* bytes of a block that every device gives without asking */
 };
+
 /* ------------------------------------------------------------------ kernels for one schedule */
-/* Whether a state kernel made for this schedule keeps its spins' state in registers where the one that
- * reads tables cannot. */
+/* Whether a state kernel made for this schedule keeps its spins' state in registers where the one
+ * that reads tables cannot. */
 bool backend_special_pays(const struct bloch_schedule *s);
-/* Its source, CUDA C++: epochs and orders one after another, slots as variables; kernel "state". Fixed
- * tables are read here. */
+/* Its source, CUDA C++: epochs and orders one after another, slots as variables; kernel "state".
+ * Fixed tables are read here. */
 void backend_special_source(struct text *out, const struct bloch_schedule *s);
-/* Compiles for compute capability arch / 10 by NVRTC, which needs no device, or finds the binary of an
- * earlier time in the user's cache folder; free() it. PRECESS_ENOTSUP where there is no NVRTC. */
+/* Compiles for compute capability arch / 10 by NVRTC, which needs no device, or finds the binary of
+ * an earlier time in the user's cache folder; free() it. PRECESS_ENOTSUP where there is no NVRTC. */
 precess_status backend_compile(void **out, size_t *n, const char *source, int arch);
 /* Headers that such sources include, by name (from runtime/cuda and runtime/bloch, made by the
  * build). */

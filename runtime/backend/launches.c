@@ -28,7 +28,7 @@ const char *backend_op_name(int op)
 backend_op backend_op_of(const struct backend *b, int op)
 {
 	switch (op) {
-#define OP(name, doc) \
+#define OP(name, doc)           \
 	case BACKEND_OP_##name: \
 		return b->ops.name;
 #include "runtime/backend/ops.def"
@@ -87,7 +87,9 @@ struct backend_sizes backend_measure(const struct bloch_schedule *s)
 	z.map = c * s->n_map * 12 * n * word;
 	z.slot = s->n_slot > BLOCH_SLOTS ? c * s->n_slot * n * pair : 0;
 	z.view = c * s->n_view * n * pair;
-	z.sum = s->n_ray ? c * BLOCH_RAY_PARTS * s->n_signal * pair : s->n_group ? s->parts * row : 0;
+	z.sum = s->n_ray     ? c * BLOCH_RAY_PARTS * s->n_signal * pair
+		: s->n_group ? s->parts * row
+			     : 0;
 	z.weight = c * s->n_piece * s->parts * nx * word;
 	z.circle = c * s->rates * s->terms * nx * most_cells(s) * pair;
 	z.total = c * s->n_train * s->rates * 3 * nx * word;
@@ -178,7 +180,10 @@ static void add_state(struct list *a, double n)
 	l = add(a, BACKEND_OP_state, blocks(spins_of(s)), 1, BACKEND_THREADS);
 	l->grid[1] = s->n_draw;
 	l->grid[2] = 1;
-	l->variant = s->n_slot <= 4 ? 4 : s->n_slot <= 16 ? 16 : s->n_slot <= BLOCH_SLOTS ? BLOCH_SLOTS : 0;
+	l->variant = s->n_slot <= 4             ? 4
+		     : s->n_slot <= 16          ? 16
+		     : s->n_slot <= BLOCH_SLOTS ? BLOCH_SLOTS
+						: 0;
 	l->flops = n * spin * (s->nz ? s->nz : 1);
 	l->bytes = (double)(a->size.spins + a->size.view) +
 		   n * loads * 12 * sizeof(float) * (s->nz ? s->nz : 1);
@@ -203,8 +208,7 @@ static void add_sums(struct list *a, double n)
 		lines += s->group[i].n;
 	l = add_threads(a, BACKEND_OP_sums, (size_t)s->nx, (size_t)slices * s->n_group * s->parts);
 	l->variant = s->terms;
-	l->flops = n * (s->n_group * slices * 2 * flops.precession +
-			lines * (6 + s->terms * 8.0));
+	l->flops = n * (s->n_group * slices * 2 * flops.precession + lines * (6 + s->terms * 8.0));
 	l->bytes = (double)(a->size.view + a->size.sum) + n * 4 * sizeof(float);
 	l = add_threads(a, BACKEND_OP_gather, (size_t)s->nx, (size_t)s->n_line * s->terms);
 	l->bytes = (double)(a->size.sum + a->size.row);
@@ -230,8 +234,10 @@ static precess_status add_circles(struct list *a, int op, uint32_t at, uint32_t 
 	struct bloch_launch *l;
 
 	if (!fit_circles(&warps, &channels, cells, wanted))
-		return precess_fail(PRECESS_ENOTSUP, "circles of %u cells do not fit into the %d KiB "
-				    "that a block shares", cells, BACKEND_SHARED / 1024);
+		return precess_fail(PRECESS_ENOTSUP,
+				    "circles of %u cells do not fit into the %d KiB "
+				    "that a block shares",
+				    cells, BACKEND_SHARED / 1024);
 	slices = (wanted + channels - 1) / channels;
 	l = add(a, op, (size_t)(op == BACKEND_OP_deposit ? s->nx : s->ny), (size_t)slices * copies,
 		warps * BLOCH_WARP);
@@ -275,8 +281,8 @@ static precess_status add_fans(struct list *a, double n)
 
 	if (st)
 		return st;
-	a->l[a->n - 1].bytes = strip + n * (s->n_fan * sizeof(struct spin_complex) +
-					    3 * sizeof(float));
+	a->l[a->n - 1].bytes = strip +
+			       n * (s->n_fan * sizeof(struct spin_complex) + 3 * sizeof(float));
 	for (uint32_t i = 0; i < s->n_fan; i++)
 		most = s->fan[i].n > most ? s->fan[i].n : most;
 	slices = (most + BLOCH_GROUP - 1) / BLOCH_GROUP;
@@ -357,7 +363,8 @@ static uint32_t shared_of(const struct bloch_launch *l, const struct bloch_sched
 {
 	switch (l->op) {
 	case BACKEND_OP_deposit:
-		return l->block / BLOCH_WARP * bloch_warp_shared(l->variant, s->train[l->index].cells);
+		return l->block / BLOCH_WARP *
+		       bloch_warp_shared(l->variant, s->train[l->index].cells);
 	case BACKEND_OP_spread:
 		return l->block / BLOCH_WARP * bloch_warp_shared(l->variant, s->fan_cells);
 	case BACKEND_OP_arcs:
@@ -374,7 +381,8 @@ precess_status backend_plan_verify(const struct bloch_launch *l, uint32_t n,
 		if (!l->grid[0] || !l->grid[1] || !l->grid[2] || l->grid[0] > GRID_X ||
 		    l->grid[1] > GRID_YZ || l->grid[2] > GRID_YZ || !l->block ||
 		    l->block > BLOCK_THREADS || (size_t)l->length * l->batch > GRID_X)
-			return precess_fail(PRECESS_ENOTSUP, "%s: %u x %u x %u blocks of %u threads, "
+			return precess_fail(PRECESS_ENOTSUP,
+					    "%s: %u x %u x %u blocks of %u threads, "
 					    "or %zu transforms of %u, is more than a launch takes",
 					    backend_op_name(l->op), l->grid[0], l->grid[1],
 					    l->grid[2], l->block, l->batch, l->length);

@@ -37,10 +37,10 @@ static precess_status open_library(struct nvrtc *r)
 		const char *name;
 		void *to;
 	} symbol[] = {
-		{ "nvrtcVersion", &r->version },	  { "nvrtcCreateProgram", &r->create },
-		{ "nvrtcCompileProgram", &r->compile },	  { "nvrtcGetProgramLogSize", &r->log_size },
-		{ "nvrtcGetProgramLog", &r->log },	  { "nvrtcGetCUBINSize", &r->size },
-		{ "nvrtcGetCUBIN", &r->binary },	  { "nvrtcDestroyProgram", &r->destroy },
+		{ "nvrtcVersion", &r->version },        { "nvrtcCreateProgram", &r->create },
+		{ "nvrtcCompileProgram", &r->compile }, { "nvrtcGetProgramLogSize", &r->log_size },
+		{ "nvrtcGetProgramLog", &r->log },      { "nvrtcGetCUBINSize", &r->size },
+		{ "nvrtcGetCUBIN", &r->binary },        { "nvrtcDestroyProgram", &r->destroy },
 	};
 	void *library = NULL;
 
@@ -103,8 +103,8 @@ static precess_status failed(const struct nvrtc *r, void *program, int arch)
 
 	if (!r->log_size(program, &n) && n && (log = malloc(n)))
 		r->log(program, log);
-	st = precess_fail(PRECESS_ENOTSUP, "NVRTC compiles no kernel for sm_%d: %.*s", arch, LOG_LIMIT,
-			  log ? log : "?");
+	st = precess_fail(PRECESS_ENOTSUP, "NVRTC compiles no kernel for sm_%d: %.*s", arch,
+			  LOG_LIMIT, log ? log : "?");
 	free(log);
 	return st;
 }

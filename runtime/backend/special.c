@@ -35,26 +35,33 @@ static void add_order(struct text *out, const struct bloch_epoch *e, const struc
 	}
 	if (o->clear_z)
 		clear(out, o->z);
-	text_printf(out, "\trun_order(&s%d, &%s, &s%d, view, &p, &held.pulse, &step, %s, %s, %d, %d, %s);\n",
-		    o->plus, minus, o->z, truth(e->kind != BLOCH_NONE), truth(o->minus < 0),
-		    o->view_plus, o->view_minus, truth(e->free_));
+	text_printf(
+		out,
+		"\trun_order(&s%d, &%s, &s%d, view, &p, &held.pulse, &step, %s, %s, %d, %d, %s);\n",
+		o->plus, minus, o->z, truth(e->kind != BLOCH_NONE), truth(o->minus < 0),
+		o->view_plus, o->view_minus, truth(e->free_));
 }
 
 void backend_special_source(struct text *out, const struct bloch_schedule *s)
 {
-	text_printf(out, "#include \"runtime/cuda/state.h\"\n\n"
-			 "extern \"C\" __global__ void __launch_bounds__(%d)\n"
-			 "state(struct spin_complex *view, struct spin_complex *far, const float *spins,\n"
-			 "      const float *map, struct bloch_schedule s)\n{\n"
-			 "\tstruct spin_complex zero = { 0, 0 }, nobody = zero;\n", BACKEND_THREADS);
+	text_printf(
+		out,
+		"#include \"runtime/cuda/state.h\"\n\n"
+		"extern \"C\" __global__ void __launch_bounds__(%d)\n"
+		"state(struct spin_complex *view, struct spin_complex *far, const float *spins,\n"
+		"      const float *map, struct bloch_schedule s)\n{\n"
+		"\tstruct spin_complex zero = { 0, 0 }, nobody = zero;\n",
+		BACKEND_THREADS);
 	for (uint32_t i = 0; i < s->n_slot; i++)
 		text_printf(out, "\tstruct spin_complex s%u = zero;\n", i);
-	text_printf(out, "\tstruct held held = { spin_map_none(), -1 };\n"
-			 "\tstruct stride step;\n"
-			 "\tstruct place p;\n\n"
-			 "\tif (!begin(&p, view, spins, &s, (size_t)blockIdx.x * blockDim.x + threadIdx.x,\n"
-			 "\t\t   blockIdx.y))\n\t\treturn;\n"
-			 "\ts0.re = p.me.m0;\n");
+	text_printf(
+		out,
+		"\tstruct held held = { spin_map_none(), -1 };\n"
+		"\tstruct stride step;\n"
+		"\tstruct place p;\n\n"
+		"\tif (!begin(&p, view, spins, &s, (size_t)blockIdx.x * blockDim.x + threadIdx.x,\n"
+		"\t\t   blockIdx.y))\n\t\treturn;\n"
+		"\ts0.re = p.me.m0;\n");
 	for (uint32_t i = 0; i < s->n_epoch; i++) {
 		const struct bloch_epoch *e = &s->epoch[i];
 

@@ -191,8 +191,10 @@ static int architecture(void)
 	int device = 0, major = 0, minor = 0;
 
 	if (cudaGetDevice(&device) != cudaSuccess ||
-	    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess ||
-	    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) != cudaSuccess)
+	    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) !=
+		    cudaSuccess ||
+	    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) !=
+		    cudaSuccess)
 		return 0;
 	return 10 * major + minor;
 }
@@ -245,8 +247,8 @@ precess_status cuda_launch_special(const struct bloch_launch *l, const struct bl
 		*cuda_probe = kernel;
 		return PRECESS_OK;
 	}
-	CU(cudaLaunchKernel(kernel, dim3(l->grid[0], l->grid[1], l->grid[2]), dim3(l->block), args, 0,
-			    cuda_queue()));
+	CU(cudaLaunchKernel(kernel, dim3(l->grid[0], l->grid[1], l->grid[2]), dim3(l->block), args,
+			    0, cuda_queue()));
 	return PRECESS_OK;
 }
 
@@ -390,7 +392,8 @@ static precess_status resources(int *, int *, const struct bloch_launch *,
 static precess_status queue(int which)
 {
 	if (which < 0 || which >= BACKEND_QUEUES)
-		return precess_fail(PRECESS_EINVAL, "queue %d: there are %d", which, BACKEND_QUEUES);
+		return precess_fail(PRECESS_EINVAL, "queue %d: there are %d", which,
+				    BACKEND_QUEUES);
 	current_queue = which;
 	return PRECESS_OK;
 }
@@ -433,9 +436,30 @@ static precess_status record(void **out, const struct bloch_launch *l, uint32_t 
 
 extern "C" const struct backend CUDA_TABLE;
 extern "C" const struct backend CUDA_TABLE = {
-	BACKEND_VERSION, sizeof(struct backend), CUDA_NAME, precess_error, devices, choose, describe,
-	alloc, release, host_alloc, host_release, queue, upload, download, synchronize, timer,
-	record, replay, forget, cuda_ceilings, resources, architecture, load, unload,
+	BACKEND_VERSION,
+	sizeof(struct backend),
+	CUDA_NAME,
+	precess_error,
+	devices,
+	choose,
+	describe,
+	alloc,
+	release,
+	host_alloc,
+	host_release,
+	queue,
+	upload,
+	download,
+	synchronize,
+	timer,
+	record,
+	replay,
+	forget,
+	cuda_ceilings,
+	resources,
+	architecture,
+	load,
+	unload,
 	{
 #define OP(name, doc) cuda_##name,
 #include "runtime/backend/ops.def"

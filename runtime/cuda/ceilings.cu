@@ -18,14 +18,14 @@ __global__ void k_multiply_add(float *sink, float a, float b)
 {
 	float x[CHAINS];
 
-UNROLL
+	UNROLL
 	for (int i = 0; i < CHAINS; i++)
 		x[i] = (float)(threadIdx.x + i);
 	for (int r = 0; r < ROUNDS; r++)
-UNROLL
-		for (int i = 0; i < CHAINS; i++)
-			x[i] = fmaf(x[i], a, b);
-UNROLL
+		UNROLL
+	for (int i = 0; i < CHAINS; i++)
+		x[i] = fmaf(x[i], a, b);
+	UNROLL
 	for (int i = 1; i < CHAINS; i++)
 		x[0] += x[i];
 	if (x[0] == 1.25f) /* never, but the compiler does not know */
@@ -43,7 +43,8 @@ static precess_status time_one(double *best, bool copy, char *memory)
 		CU(cudaEventRecord(event[0], cuda_queue()));
 		if (copy)
 			k_copy<<<BLOCKS, 256, 0, cuda_queue()>>>((float4 *)memory,
-				(const float4 *)(memory + COPIED), COPIED / sizeof(float4));
+								 (const float4 *)(memory + COPIED),
+								 COPIED / sizeof(float4));
 		else
 			k_multiply_add<<<BLOCKS, 256, 0, cuda_queue()>>>((float *)memory, 0.5f, 1);
 		CU(cudaGetLastError());

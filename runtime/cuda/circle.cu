@@ -140,12 +140,13 @@ SPIN_HD void land_row(const struct warp *o, unsigned lane, const struct column *
 
 /* Block: column x, a group of rates, up to 4 terms. */
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *view,
-	  const float *spins, struct bloch_schedule s, unsigned index, unsigned channels)
+	k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *view,
+		  const float *spins, struct bloch_schedule s, unsigned index, unsigned channels)
 {
 	SHARED(shared);
 	const struct bloch_train t = s.train[index];
-	const unsigned slices = (s.terms + channels - 1) / channels, warps = blockDim.x / BLOCH_WARP;
+	const unsigned slices = (s.terms + channels - 1) / channels,
+		       warps = blockDim.x / BLOCH_WARP;
 	const unsigned ix = blockIdx.x, draw = blockIdx.z;
 	const unsigned rate = blockIdx.y / slices, first = blockIdx.y % slices * channels;
 	struct column c;
@@ -161,28 +162,30 @@ k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *
 	c.first = first;
 	c.channels = channels;
 	c.draw = draw;
-	EACH_WARP(w) {
+	EACH_WARP(w)
+	{
 		const struct warp o = warp_of(shared, w, channels, t.cells);
 		const int end = (int)((size_t)s.ny * (w + 1) / warps);
 
 		EACH_LANE(lane)
-			empty(&o, lane, channels, t.cells);
+		empty(&o, lane, channels, t.cells);
 		for (int iy = (int)((size_t)s.ny * w / warps); iy < end; iy += BLOCH_WARP) {
 			EACH_LANE(lane)
-				land_row(&o, lane, &c, iy + (int)lane, end);
+			land_row(&o, lane, &c, iy + (int)lane, end);
 			WARP_SYNC();
 			for (unsigned i = 0; i < BLOCH_WARP; i++) {
 				if (o.at[i] < 0)
 					continue;
 				EACH_LANE(lane)
-					drop(&o, i, lane, channels, t.cells);
+				drop(&o, i, lane, channels, t.cells);
 				WARP_SYNC();
 			}
 			WARP_SYNC();
 		}
 	}
 	BLOCK_SYNC();
-	EACH_THREAD(i) {
+	EACH_THREAD(i)
+	{
 		const size_t row = ((size_t)draw * s.rates + rate) * s.terms;
 		float *to = total + (((size_t)draw * s.n_train + index) * s.rates + rate) * 3 *
 					    (size_t)s.nx;
@@ -197,7 +200,8 @@ k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *
 		}
 		if (i < 3 && first == 0) {
 			for (unsigned k = 0; k < blockDim.x; k++) {
-				const struct warp o = warp_of(shared, k / BLOCH_WARP, channels, t.cells);
+				const struct warp o = warp_of(shared, k / BLOCH_WARP, channels,
+							      t.cells);
 
 				sum += (i == 0 ? o.wrong : i == 1 ? o.sum : o.left)[k % BLOCH_WARP];
 			}
@@ -208,8 +212,8 @@ k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *
 
 /* Thread: column x of one line and term of a train. */
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_unroll(struct spin_complex *row, const struct spin_complex *circle, struct bloch_schedule s,
-	 unsigned index)
+	k_unroll(struct spin_complex *row, const struct spin_complex *circle,
+		 struct bloch_schedule s, unsigned index)
 {
 	const struct bloch_train t = s.train[index];
 	unsigned ix = blockIdx.x * blockDim.x + threadIdx.x, draw = blockIdx.z;
@@ -224,8 +228,8 @@ k_unroll(struct spin_complex *row, const struct spin_complex *circle, struct blo
 	m = m >= t.cells ? m - t.cells : m;
 	for (unsigned g = 0; g < s.rates; g++) {
 		size_t at = ((size_t)draw * s.rates + g) * s.terms + term;
-		struct spin_complex part = spin_times(divide[g * t.n],
-						      circle[(at * (size_t)s.nx + ix) * t.cells + m]);
+		struct spin_complex part =
+			spin_times(divide[g * t.n], circle[(at * (size_t)s.nx + ix) * t.cells + m]);
 
 		v.re += part.re;
 		v.im += part.im;
@@ -259,15 +263,16 @@ SPIN_HD void land_column(const struct warp *o, unsigned lane, const struct bloch
 		return;
 	x = spin_position(ix, s->nx);
 	y = spin_position(iy, s->ny);
-	land(o, lane, q, &me, x, y, q->lo + 0.5f * q->width, s->taps + BLOCH_TAP_TABLE, s->fan_cells,
-	     s->taps_fan);
+	land(o, lane, q, &me, x, y, q->lo + 0.5f * q->width, s->taps + BLOCH_TAP_TABLE,
+	     s->fan_cells, s->taps_fan);
 	for (unsigned c = 0; c < channels; c++) {
 		struct spin_complex w = zero;
 
 		if (first + c < s->n_fan) {
 			w = view[((size_t)draw * s->n_view + s->fan[first + c].view) * n + i];
-			w = spin_times(w, spin_precession(&s->fans[(size_t)draw * s->n_fan + first + c].to,
-							  &me, x, y));
+			w = spin_times(
+				w, spin_precession(&s->fans[(size_t)draw * s->n_fan + first + c].to,
+						   &me, x, y));
 		}
 		o->value[lane * channels + c] = w;
 	}
@@ -275,30 +280,31 @@ SPIN_HD void land_column(const struct warp *o, unsigned lane, const struct bloch
 
 /* Block: row y, up to 4 fans. */
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_spread(struct spin_complex *strip, const struct spin_complex *view, const float *spins,
-	 struct bloch_schedule s, unsigned channels)
+	k_spread(struct spin_complex *strip, const struct spin_complex *view, const float *spins,
+		 struct bloch_schedule s, unsigned channels)
 {
 	SHARED(shared);
 	const unsigned warps = blockDim.x / BLOCH_WARP, first = blockIdx.y * channels;
 	const unsigned draw = blockIdx.z, cells = s.fan_cells;
 	const int iy = (int)blockIdx.x;
 
-	EACH_WARP(w) {
+	EACH_WARP(w)
+	{
 		const struct warp o = warp_of(shared, w, channels, cells);
 		const int end = (int)((size_t)s.nx * (w + 1) / warps);
 
 		EACH_LANE(lane)
-			empty(&o, lane, channels, cells);
+		empty(&o, lane, channels, cells);
 		for (int ix = (int)((size_t)s.nx * w / warps); ix < end; ix += BLOCH_WARP) {
 			EACH_LANE(lane)
-				land_column(&o, lane, &s, view, spins, draw, ix + (int)lane, iy, end, first,
-					    channels);
+			land_column(&o, lane, &s, view, spins, draw, ix + (int)lane, iy, end, first,
+				    channels);
 			WARP_SYNC();
 			for (unsigned i = 0; i < BLOCH_WARP; i++) {
 				if (o.at[i] < 0)
 					continue;
 				EACH_LANE(lane)
-					drop(&o, i, lane, channels, cells);
+				drop(&o, i, lane, channels, cells);
 				WARP_SYNC();
 			}
 			WARP_SYNC();
@@ -306,27 +312,27 @@ k_spread(struct spin_complex *strip, const struct spin_complex *view, const floa
 	}
 	BLOCK_SYNC();
 	EACH_THREAD(i)
-		for (unsigned k = i; k < channels * cells; k += blockDim.x) {
-			unsigned fan = first + k / cells;
+	for (unsigned k = i; k < channels * cells; k += blockDim.x) {
+		unsigned fan = first + k / cells;
 
-			if (fan < s.n_fan)
-				strip[(((size_t)draw * s.n_fan + fan) * (size_t)s.ny + (size_t)iy) * cells +
-				      k % cells] = sum_warps(shared, k, warps, channels, cells);
-		}
+		if (fan < s.n_fan)
+			strip[(((size_t)draw * s.n_fan + fan) * (size_t)s.ny + (size_t)iy) * cells +
+			      k % cells] = sum_warps(shared, k, warps, channels, cells);
+	}
 }
 
 /* Thread: a cell, up to 8 lines of a fan. The phases of 16 rows of them are made together. */
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_arcs(struct spin_complex *arc, const struct spin_complex *strip, struct bloch_schedule s,
-       unsigned slices)
+	k_arcs(struct spin_complex *arc, const struct spin_complex *strip, struct bloch_schedule s,
+	       unsigned slices)
 {
 	SHARED(shared);
 	struct spin_complex *const phase = (struct spin_complex *)shared; /* [row][line] */
 	const unsigned rows = BACKEND_THREADS / BLOCH_GROUP, draw = blockIdx.z;
 	const struct bloch_fan f = s.fan[blockIdx.y / slices];
 	const unsigned first = blockIdx.y % slices * BLOCH_GROUP, cells = s.fan_cells;
-	const struct spin_complex *from =
-		strip + ((size_t)draw * s.n_fan + blockIdx.y / slices) * (size_t)s.ny * cells;
+	const struct spin_complex *from = strip + ((size_t)draw * s.n_fan + blockIdx.y / slices) *
+							  (size_t)s.ny * cells;
 	const struct spin_twice *ky = s.ky + (size_t)draw * s.n_line + f.line + first;
 	struct spin_complex own[EACH_OWN(BACKEND_THREADS)][BLOCH_GROUP]; /* a thread's */
 	struct spin_complex zero = { 0, 0 };
@@ -334,26 +340,32 @@ k_arcs(struct spin_complex *arc, const struct spin_complex *strip, struct bloch_
 	if (first >= f.n)
 		return;
 	EACH_THREAD(i)
-UNROLL
-		for (int l = 0; l < BLOCH_GROUP; l++)
-			own[EACH_AT(i)][l] = zero;
+	UNROLL
+	for (int l = 0; l < BLOCH_GROUP; l++)
+		own[EACH_AT(i)][l] = zero;
 	for (unsigned iy = 0; iy < (unsigned)s.ny; iy += rows) {
-		EACH_THREAD(i) {
+		EACH_THREAD(i)
+		{
 			unsigned y = iy + i / BLOCH_GROUP, l = i % BLOCH_GROUP;
-			float turns = first + l < f.n ? spin_turns(spin_position((int)y, s.ny), ky[l]) : 0;
+			float turns = first + l < f.n
+					      ? spin_turns(spin_position((int)y, s.ny), ky[l])
+					      : 0;
 
 			phase[i] = spin_circle(-(turns - rintf(turns)));
 		}
 		BLOCK_SYNC();
-		EACH_THREAD(i) {
+		EACH_THREAD(i)
+		{
 			unsigned m = blockIdx.x * blockDim.x + i;
 
-			for (unsigned y = 0; y < rows && iy + y < (unsigned)s.ny && m < cells; y++) {
+			for (unsigned y = 0; y < rows && iy + y < (unsigned)s.ny && m < cells;
+			     y++) {
 				struct spin_complex v = from[(size_t)(iy + y) * cells + m];
 
-UNROLL
+				UNROLL
 				for (int l = 0; l < BLOCH_GROUP; l++) {
-					struct spin_complex t = spin_times(v, phase[y * BLOCH_GROUP + l]);
+					struct spin_complex t =
+						spin_times(v, phase[y * BLOCH_GROUP + l]);
 
 					own[EACH_AT(i)][l].re += t.re;
 					own[EACH_AT(i)][l].im += t.im;
@@ -362,19 +374,21 @@ UNROLL
 		}
 		BLOCK_SYNC();
 	}
-	EACH_THREAD(i) {
+	EACH_THREAD(i)
+	{
 		unsigned m = blockIdx.x * blockDim.x + i;
 
-UNROLL
+		UNROLL
 		for (int l = 0; l < BLOCH_GROUP; l++)
 			if (m < cells && first + l < f.n)
-				arc[((size_t)draw * s.n_line + f.line + first + l) * cells + m] = own[EACH_AT(i)][l];
+				arc[((size_t)draw * s.n_line + f.line + first + l) * cells + m] =
+					own[EACH_AT(i)][l];
 	}
 }
 
 /* Thread: one sample of one line. */
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_pick(struct spin_complex *signal, const struct spin_complex *arc, struct bloch_schedule s)
+	k_pick(struct spin_complex *signal, const struct spin_complex *arc, struct bloch_schedule s)
 {
 	unsigned i = blockIdx.x * blockDim.x + threadIdx.x, line = blockIdx.y, draw = blockIdx.z;
 	unsigned m = s.fan_cells - s.fan_center + i;
@@ -390,7 +404,8 @@ k_pick(struct spin_complex *signal, const struct spin_complex *arc, struct bloch
 /* ------------------------------------------------------------------ operations */
 precess_status cuda_deposit OP_ARGS
 {
-	LAUNCH_BLOCKS(k_deposit, l, m->circle, m->total, m->view, m->spins, *s, l->index, l->variant);
+	LAUNCH_BLOCKS(k_deposit, l, m->circle, m->total, m->view, m->spins, *s, l->index,
+		      l->variant);
 	return PRECESS_OK;
 }
 

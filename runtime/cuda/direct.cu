@@ -6,8 +6,8 @@
 enum { TOGETHER = 64 };
 
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_direct(struct spin_complex *sum, const struct spin_complex *view, const float *spins,
-	 struct bloch_schedule s)
+	k_direct(struct spin_complex *sum, const struct spin_complex *view, const float *spins,
+		 struct bloch_schedule s)
 {
 	unsigned k = blockIdx.x * blockDim.x + threadIdx.x, part = blockIdx.y, draw = blockIdx.z;
 	size_t n = (size_t)s.nx * (size_t)s.ny, end = n * (part + 1) / BLOCH_RAY_PARTS;
@@ -21,7 +21,7 @@ k_direct(struct spin_complex *sum, const struct spin_complex *view, const float 
 	q = s.rays[(size_t)draw * s.n_ray + k];
 	view += ((size_t)draw * s.n_view + ray.view) * n;
 	/* sums of sums: alike spins would round in one direction */
-UNROLL
+	UNROLL
 	for (int j = 0; j < BLOCH_RAY; j++)
 		all[j] = acc[j] = zero;
 	for (size_t i = n * part / BLOCH_RAY_PARTS; i < end; i++) {
@@ -34,7 +34,7 @@ UNROLL
 			w = spin_times(view[i], spin_precession(&q.first, &me, x, y));
 			step = spin_precession(&q.ratio, &me, x, y);
 		}
-UNROLL
+		UNROLL
 		for (int j = 0; j < BLOCH_RAY; j++) {
 			acc[j].re += w.re;
 			acc[j].im += w.im;
@@ -42,7 +42,7 @@ UNROLL
 		}
 		if (i % TOGETHER != TOGETHER - 1 && i + 1 != end)
 			continue;
-UNROLL
+		UNROLL
 		for (int j = 0; j < BLOCH_RAY; j++) {
 			all[j].re += acc[j].re;
 			all[j].im += acc[j].im;
@@ -50,14 +50,14 @@ UNROLL
 		}
 	}
 	sum += ((size_t)draw * BLOCH_RAY_PARTS + part) * s.n_signal + ray.sample;
-UNROLL
+	UNROLL
 	for (int j = 0; j < BLOCH_RAY; j++)
 		if ((unsigned)j < ray.n)
 			sum[j] = all[j];
 }
 
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_add(struct spin_complex *signal, const struct spin_complex *sum, struct bloch_schedule s)
+	k_add(struct spin_complex *signal, const struct spin_complex *sum, struct bloch_schedule s)
 {
 	unsigned k = blockIdx.x * blockDim.x + threadIdx.x, draw = blockIdx.z;
 	struct spin_complex v = { 0, 0 };

@@ -4,7 +4,7 @@
 #include "runtime/cuda/state.h"
 
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_pulses(float *map, const float *spins, struct bloch_schedule s)
+	k_pulses(float *map, const float *spins, struct bloch_schedule s)
 {
 	size_t n = (size_t)s.nx * (size_t)s.ny;
 	size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
@@ -86,8 +86,8 @@ SPIN_HD void run_epoch(struct spin_complex *slot, size_t apart, struct spin_comp
 /* SLOTS = 0: they lie in `far`, [draw][slot][spin]. */
 template <int SLOTS>
 __global__ void __launch_bounds__(BACKEND_THREADS)
-k_state(struct spin_complex *view, struct spin_complex *far, const float *spins, const float *map,
-	struct bloch_schedule s)
+	k_state(struct spin_complex *view, struct spin_complex *far, const float *spins,
+		const float *map, struct bloch_schedule s)
 {
 	struct spin_complex near[SLOTS ? SLOTS : 1], *slot = near, zero = { 0, 0 };
 	struct held held = { spin_map_none(), -1 };
@@ -124,10 +124,10 @@ precess_status cuda_state OP_ARGS
 {
 	typedef void state_kernel(struct spin_complex *, struct spin_complex *, const float *,
 				  const float *, struct bloch_schedule);
-	state_kernel *kernel = l->variant == 4		   ? k_state<4> :
-			       l->variant == 16		   ? k_state<16> :
-			       l->variant == BLOCH_SLOTS ? k_state<BLOCH_SLOTS> :
-							   k_state<0>;
+	state_kernel *kernel = l->variant == 4             ? k_state<4>
+			       : l->variant == 16          ? k_state<16>
+			       : l->variant == BLOCH_SLOTS ? k_state<BLOCH_SLOTS>
+							   : k_state<0>;
 
 	if (l->special)
 		return cuda_launch_special(l, m, s);

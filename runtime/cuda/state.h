@@ -1,6 +1,6 @@
-/* State evolution: what a thread does to its spin, shared by the kernel that reads tables (state.cu)
- * and by kernels made for one schedule (runtime/backend/special.c), which are compiled at run time and
- * see nothing but this, the tables and the arithmetic of a spin. */
+/* State evolution: what a thread does to its spin, shared by the kernel that reads tables
+ * (state.cu) and by kernels made for one schedule (runtime/backend/special.c), which are compiled
+ * at run time and see nothing but this, the tables and the arithmetic of a spin. */
 #ifndef RUNTIME_CUDA_STATE_H
 #define RUNTIME_CUDA_STATE_H
 
@@ -23,8 +23,8 @@ SPIN_HD struct spin_map pulse_map(const struct bloch_pulse_numbers *p,
 		float tilt = q->tilt[0] * x + q->tilt[1] * y + q->tilt[2] * z;
 		float bx = s->b1 * q->re, by = s->b1 * q->im;
 
-		one = spin_step((bx + tilt * by) * half, (by - tilt * bx) * half, w * half, s->r1 * h,
-				s->r2 * h, s->m0);
+		one = spin_step((bx + tilt * by) * half, (by - tilt * bx) * half, w * half,
+				s->r1 * h, s->r2 * h, s->m0);
 		if (!q->halvings) {
 			spin_step_after(&all, &rest, &one);
 			continue;
@@ -139,12 +139,12 @@ struct stride {
 	float e1;
 };
 
-/* One order of an epoch: pulse, views, precession; view -1: none. Order 0 has no minus. Everything that
- * comes from a table is an argument: kernels made for one schedule give numbers. */
+/* One order of an epoch: pulse, views, precession; view -1: none. Order 0 has no minus. Everything
+ * that comes from a table is an argument: kernels made for one schedule give numbers. */
 SPIN_HD void run_order(struct spin_complex *plus, struct spin_complex *minus,
 		       struct spin_complex *z, struct spin_complex *view, const struct place *p,
-		       const struct spin_map *pulse, const struct stride *step, bool mixes, bool zero,
-		       int view_plus, int view_minus, bool free_)
+		       const struct spin_map *pulse, const struct stride *step, bool mixes,
+		       bool zero, int view_plus, int view_minus, bool free_)
 {
 	if (mixes && zero)
 		pulse_zero(plus, z, pulse);
@@ -170,8 +170,8 @@ struct held {
 };
 
 /* Epoch i begins: its pulse is held, the rest comes back. */
-SPIN_HD struct stride enter(struct held *held, const struct place *p, uint32_t i, int kind, int pulse,
-			    bool free_, const float *map)
+SPIN_HD struct stride enter(struct held *held, const struct place *p, uint32_t i, int kind,
+			    int pulse, bool free_, const float *map)
 {
 	const struct bloch_epoch_numbers *q = &p->s->step[(size_t)p->draw * p->s->n_epoch + i];
 	struct stride o = { { 1, 0 }, 1 };

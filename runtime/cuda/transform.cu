@@ -31,8 +31,10 @@ static precess_status plan_of(cufftHandle *out, uint32_t n, size_t batch)
 	if (r == CUFFT_SUCCESS)
 		r = cufftSetStream(k.plan, k.queue);
 	if (r != CUFFT_SUCCESS)
-		return precess_fail(PRECESS_EDEVICE, "cuFFT: no plan for %zu transforms of length %u "
-				    "(status %d)", batch, n, (int)r);
+		return precess_fail(PRECESS_EDEVICE,
+				    "cuFFT: no plan for %zu transforms of length %u "
+				    "(status %d)",
+				    batch, n, (int)r);
 	if (n_known >= PLANS)
 		cufftDestroy(known[n_known % PLANS].plan);
 	known[n_known++ % PLANS] = k;
@@ -88,8 +90,8 @@ static precess_status run(struct spin_complex *out, struct spin_complex *in,
 			struct spin_complex v = { 0, 0 };
 
 			for (uint32_t x = 0; x < n; x++) {
-				struct spin_complex t =
-					spin_times(row[x], factor[(uint64_t)k * x % n]);
+				struct spin_complex t = spin_times(row[x],
+								   factor[(uint64_t)k * x % n]);
 
 				v.re += t.re;
 				v.im += t.im;

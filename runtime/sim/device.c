@@ -14,12 +14,12 @@ static precess_status memory_create(struct bloch_memory *m, const struct backend
 	precess_status st = PRECESS_OK;
 
 	size.spins = 0;
-#define MEMORY(type, name)                                                \
-	if (!st && size.name) {                                           \
-		void *at = NULL;                                          \
-                                                                          \
-		st = b->alloc(&at, size.name);                            \
-		m->name = at;                                             \
+#define MEMORY(type, name)                     \
+	if (!st && size.name) {                \
+		void *at = NULL;               \
+                                               \
+		st = b->alloc(&at, size.name); \
+		m->name = at;                  \
 	}
 	BLOCH_MEMORY(MEMORY)
 #undef MEMORY
@@ -75,8 +75,8 @@ void device_history_free(struct device_history *h)
 	if (h->special)
 		h->b->unload(h->special);
 	h->m.spins = NULL;
-#define MEMORY(type, name)                  \
-	if (h->m.name)                      \
+#define MEMORY(type, name) \
+	if (h->m.name)     \
 		h->b->release(h->m.name);
 	BLOCH_MEMORY(MEMORY)
 #undef MEMORY
@@ -133,7 +133,8 @@ out:
 	return st;
 }
 
-static void put_line(struct line_plan *p, const struct line_line *l, const struct spin_complex *from)
+static void put_line(struct line_plan *p, const struct line_line *l,
+		     const struct spin_complex *from)
 {
 	const struct program *prog = p->sim->draw->program;
 	uint32_t event = prog->readout[l->readout].event;
@@ -161,8 +162,7 @@ static void put_weights(struct line_plan *p, const struct line_history *h,
 		p->weight[h->first_piece + (uint32_t)s->group[i].piece] = sum;
 	}
 	for (uint32_t i = 0; i < s->n_fan; i++) {
-		p->weight[h->first_piece + (uint32_t)s->fan[i].piece] =
-			p->mean_m0 * p->nx * p->ny;
+		p->weight[h->first_piece + (uint32_t)s->fan[i].piece] = p->mean_m0 * p->nx * p->ny;
 		p->piece[h->first_piece + (uint32_t)s->fan[i].piece].fan = true;
 	}
 }
@@ -196,8 +196,8 @@ void device_put(struct line_plan *p, const struct line_history *h, const struct 
 	size_t weights = (size_t)s.n_piece * s.parts * (size_t)s.nx;
 
 	for (uint32_t i = 0; i < s.n_line; i++) {
-		const struct spin_complex *from =
-			r->signal + ((size_t)draw * s.n_line + i) * s.n_sample;
+		const struct spin_complex *from = r->signal +
+						  ((size_t)draw * s.n_line + i) * s.n_sample;
 
 		put_line(p, &p->line[h->first_line + i],
 			 s.line[i].maker == BLOCH_DARK ? NULL : from);

@@ -10,7 +10,7 @@
 struct device_history {
 	const struct backend *b;
 	struct device_tables t;
-	struct bloch_schedule s;     /* its pointers are the device's */
+	struct bloch_schedule s; /* its pointers are the device's */
 	struct bloch_launch *launch;
 	uint32_t n_launch;
 	struct bloch_memory m;

@@ -25,9 +25,9 @@ struct lane {
 	struct device_history *h;
 	struct device_results *r;
 	void **recorded;
-	void **tables;            /* page-locked, of each history */
-	float *spins, *host;      /* of the device; page-locked */
-	size_t per_draw;          /* numbers of a draw's maps */
+	void **tables;       /* page-locked, of each history */
+	float *spins, *host; /* of the device; page-locked */
+	size_t per_draw;     /* numbers of a draw's maps */
 };
 
 /* ------------------------------------------------------------------ draws */
@@ -288,7 +288,8 @@ static precess_status run_ready(struct item *x, size_t n)
 				like[found++] = &x[k];
 		if (found)
 			st = run_class(x[i].sim.backend, like, found);
-		if (st == PRECESS_ENOTSUP) { /* one by one, the histories that no device takes here */
+		if (st ==
+		    PRECESS_ENOTSUP) { /* one by one, the histories that no device takes here */
 			for (uint32_t k = 0; k < found; k++)
 				like[k]->ready = false;
 			st = PRECESS_OK;
@@ -420,8 +421,9 @@ precess_status bench_device(struct sim_device_times *out, const struct draw *d,
 	}
 	TRY(prepare_all(&x, &d, &m, 1, options));
 	if (!x.sim.backend || !x.ready) {
-		st = precess_fail(PRECESS_ENOTSUP, "%s is no batch of a device: %s", d->program->name,
-				  x.sim.backend ? "not every readout is a line" : "it runs on the processor");
+		st = precess_fail(
+			PRECESS_ENOTSUP, "%s is no batch of a device: %s", d->program->name,
+			x.sim.backend ? "not every readout is a line" : "it runs on the processor");
 		goto out;
 	}
 	TRY(time_launches(out, &x, (uint32_t)n, repeats));
@@ -432,7 +434,8 @@ precess_status bench_device(struct sim_device_times *out, const struct draw *d,
 		out->all = fmin(out->all, (clock_seconds() - begun) / batch);
 		out->bound = r[0]->bound;
 		snprintf(out->device, sizeof out->device, "%s", r[0]->device);
-		snprintf(out->method, sizeof out->method, "%s", sim_method_name(r[0]->used[SIM_train] ? SIM_train : SIM_line));
+		snprintf(out->method, sizeof out->method, "%s",
+			 sim_method_name(r[0]->used[SIM_train] ? SIM_train : SIM_line));
 		for (size_t k = 0; k < n; k++)
 			sim_result_free(r[k]);
 	}

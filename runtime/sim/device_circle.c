@@ -98,7 +98,8 @@ precess_status device_trains(struct device_maker *m)
 	for (uint32_t i = 0; i < p->n_train && !st; i++) {
 		uint32_t piece = p->train[i].piece;
 
-		if (piece - m->h->first_piece < m->h->n_piece && !p->view[p->piece[piece].view].dark)
+		if (piece - m->h->first_piece < m->h->n_piece &&
+		    !p->view[p->piece[piece].view].dark)
 			st = add_train(m, &p->train[i]);
 	}
 	if (m->s->n_train) {

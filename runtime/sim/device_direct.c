@@ -114,8 +114,8 @@ static uint32_t choose(bool *take, struct sim_plan *sim)
 		}
 	}
 	if (left)
-		text_printf(&sim->report, "device: cpu for %u readouts of the direct sum: %s\n", left,
-			    reason);
+		text_printf(&sim->report, "device: cpu for %u readouts of the direct sum: %s\n",
+			    left, reason);
 	return n;
 }
 
@@ -159,8 +159,10 @@ static precess_status run_history(struct line_plan *p, const struct line_history
 	}
 	put(p, h, r.signal);
 	/* a ray's factors drift in one direction; else as line.c has it, no weight being above M0 */
-	sim->bound = fmax(sim->bound, p->mean_m0 * (p->alias + FLT_EPSILON *
-				      (2.5 + sqrt(2.0 * h->n_epoch + steps) + 0.15 * BLOCH_RAY)));
+	sim->bound =
+		fmax(sim->bound,
+		     p->mean_m0 * (p->alias + FLT_EPSILON * (2.5 + sqrt(2.0 * h->n_epoch + steps) +
+							     0.15 * BLOCH_RAY)));
 out:
 	device_results_free(&r, &d);
 	device_history_free(&d);
@@ -197,7 +199,8 @@ precess_status device_direct(struct sim_plan *sim, bool *done)
 		else if (st != PRECESS_ENOTSUP)
 			goto out;
 		else
-			text_printf(&sim->report, "device: cpu for %u readouts of the direct sum: %s\n",
+			text_printf(&sim->report,
+				    "device: cpu for %u readouts of the direct sum: %s\n",
 				    p->history[i].n_line, precess_error());
 		st = PRECESS_OK;
 	}

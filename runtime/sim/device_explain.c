@@ -53,9 +53,11 @@ static precess_status explain_history(struct text *out, struct line_plan *p, uin
 #define MEMORY(type, name) memory += (double)size.name;
 	BLOCH_MEMORY(MEMORY)
 #undef MEMORY
-	text_printf(out, "history %u: %u epochs, %u lines in %u groups, %u trains, %u fans; %u numbers "
-		    "of state per spin\n", p->history[index].index, s.n_epoch, s.n_line, s.n_group,
-		    s.n_train, s.n_fan, s.n_slot);
+	text_printf(out,
+		    "history %u: %u epochs, %u lines in %u groups, %u trains, %u fans; %u numbers "
+		    "of state per spin\n",
+		    p->history[index].index, s.n_epoch, s.n_line, s.n_group, s.n_train, s.n_fan,
+		    s.n_slot);
 	text_printf(out, "  %-10s %7s  %-22s %5s %7s %10s %10s %8s  %s\n", "launch", "variant",
 		    "grid", "block", "shared", "MB/image", "Mflop", "us", "limit");
 	for (uint32_t i = 0; i < n; i++)
@@ -93,16 +95,20 @@ precess_status sim_explain_launches(struct text *out, const struct draw *d, cons
 	TRY(sim_plan_create(&sim, d, m, &o));
 	TRY(line_prepare(&p, &sim, sim.asked != SIM_line));
 	if (!p->n_line) {
-		st = precess_fail(PRECESS_ENOTSUP, "no readout of %s is a line: batches have no launches "
-				  "for other trajectories", d->program->name);
+		st = precess_fail(PRECESS_ENOTSUP,
+				  "no readout of %s is a line: batches have no launches "
+				  "for other trajectories",
+				  d->program->name);
 		goto out;
 	}
 	TRY(line_fourier_prepare(p));
 	if (p->n_train)
 		TRY(train_begin(p));
-	text_printf(out, "%s: %d draw%s of %d x %d spins, %d terms; estimates for %s: %.0f GB/s, %.1f "
-		    "Tflop/s\n", d->program->name, batch, batch == 1 ? "" : "s", m->nx, m->ny,
-		    p->series.terms, card->name, card->bytes * 1e-9, card->flops * 1e-12);
+	text_printf(out,
+		    "%s: %d draw%s of %d x %d spins, %d terms; estimates for %s: %.0f GB/s, %.1f "
+		    "Tflop/s\n",
+		    d->program->name, batch, batch == 1 ? "" : "s", m->nx, m->ny, p->series.terms,
+		    card->name, card->bytes * 1e-9, card->flops * 1e-12);
 	for (uint32_t i = 0; i < p->n_history; i++)
 		TRY(explain_history(out, p, i, card, batch));
 out:

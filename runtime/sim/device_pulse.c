@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double tau = 6.283185307179586476925; /* 2 pi */
+static const double tau = 6.283185307179586476925;  /* 2 pi */
 static const double gauss = 0.28867513459481288225; /* sqrt(3) / 6: Gauss points at 1/2 -+ this */
 
 /* Steps of a gradient that varies may be longer than the oracle's: their own error stays below what
@@ -153,9 +153,9 @@ precess_status device_pulse(struct device_maker *m, uint32_t i)
 		return PRECESS_ENOMEM;
 	*build = index;
 	q->first = m->s->n_field;
-	st = b->kind == LINE_RESONANT ? fill_resonant(m, b) :
-	     b->kind == LINE_STEPPED  ? fill_stepped(m, q, b->pulse) :
-					fill_bloch(m, b);
+	st = b->kind == LINE_RESONANT  ? fill_resonant(m, b)
+	     : b->kind == LINE_STEPPED ? fill_stepped(m, q, b->pulse)
+				       : fill_bloch(m, b);
 	q->n = m->s->n_field - q->first;
 	return st;
 }

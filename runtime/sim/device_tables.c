@@ -17,7 +17,8 @@ static float fraction(double turns)
 	return (float)(turns - rint(turns));
 }
 
-struct spin_free device_free(const struct line_plan *p, double t, double kx, double ky, double phase)
+struct spin_free device_free(const struct line_plan *p, double t, double kx, double ky,
+			     double phase)
 {
 	const double *fov = p->sim->maps->fov;
 
@@ -134,11 +135,14 @@ static void fill_orders(struct device_maker *m)
 		const struct line_order *q = &p->order[first + i];
 		int base = (int)m->h->first_view;
 
-		m->order[i] = (struct bloch_order){
-			q->plus, q->minus, q->z, q->clear_plus, q->clear_minus, q->clear_z,
-			q->view_plus < 0 ? -1 : q->view_plus - base,
-			q->view_minus < 0 ? -1 : q->view_minus - base
-		};
+		m->order[i] = (struct bloch_order){ q->plus,
+						    q->minus,
+						    q->z,
+						    q->clear_plus,
+						    q->clear_minus,
+						    q->clear_z,
+						    q->view_plus < 0 ? -1 : q->view_plus - base,
+						    q->view_minus < 0 ? -1 : q->view_minus - base };
 	}
 }
 
@@ -150,16 +154,16 @@ static void place_all(struct device_tables *t, const struct device_maker *from, 
 	struct bloch_schedule *s = &t->s;
 
 	t->size = 0;
-#define PLACE(type, name, items, copies)                                                           \
-	{                                                                                          \
-		size_t bytes = sizeof(type) * (size_t)(items);                                     \
-                                                                                                   \
-		s->name = (const type *)(uintptr_t)t->size;                                        \
-		for (uint32_t i = 0; i < (copies) && bytes; i++) {                                 \
-			if (t->data && from[i].name)                                               \
-				memcpy(t->data + t->size + i * bytes, from[i].name, bytes);        \
-		}                                                                                  \
-		t->size = (t->size + bytes * (copies) + ALIGNED - 1) / ALIGNED * ALIGNED;          \
+#define PLACE(type, name, items, copies)                                                    \
+	{                                                                                   \
+		size_t bytes = sizeof(type) * (size_t)(items);                              \
+                                                                                            \
+		s->name = (const type *)(uintptr_t)t->size;                                 \
+		for (uint32_t i = 0; i < (copies) && bytes; i++) {                          \
+			if (t->data && from[i].name)                                        \
+				memcpy(t->data + t->size + i * bytes, from[i].name, bytes); \
+		}                                                                           \
+		t->size = (t->size + bytes * (copies) + ALIGNED - 1) / ALIGNED * ALIGNED;   \
 	}
 #define FIXED(type, name, count) PLACE(type, name, count, 1)
 #define DRAWN(type, name, count) PLACE(type, name, count, n_from)
@@ -227,7 +231,8 @@ static precess_status make_lines(struct device_maker *m)
 		const struct line_piece *q = &p->piece[i];
 
 		if (!p->view[q->view].dark &&
-		    m->line[q->first - h->first_line].maker == BLOCH_DARK && (st = add_groups(m, i)))
+		    m->line[q->first - h->first_line].maker == BLOCH_DARK &&
+		    (st = add_groups(m, i)))
 			return st;
 	}
 	return PRECESS_OK;
@@ -283,8 +288,9 @@ static double rounding_steps(const struct device_maker *m)
 	double sum = 0;
 
 	for (uint32_t i = 0; i < m->s->n_epoch; i++) {
-		const struct bloch_pulse_numbers *q =
-			m->epoch[i].pulse < 0 ? NULL : &m->pulse[m->epoch[i].pulse];
+		const struct bloch_pulse_numbers *q = m->epoch[i].pulse < 0
+							      ? NULL
+							      : &m->pulse[m->epoch[i].pulse];
 
 		for (uint32_t k = 0; q && k < q->n; k++)
 			sum += ldexp(1, 2 * m->field[q->first + k].halvings);
@@ -332,12 +338,13 @@ static struct bloch_schedule bare(const struct device_tables *t)
 bool device_tables_alike(const struct device_tables *a, const struct device_tables *b)
 {
 	struct bloch_schedule x = bare(a), y = bare(b), *s = &x;
-	struct bloch_schedule u = device_tables_move(a, a->data), v = device_tables_move(b, b->data);
+	struct bloch_schedule u = device_tables_move(a, a->data),
+			      v = device_tables_move(b, b->data);
 
 	if (memcmp(&x, &y, sizeof x))
 		return false;
-#define FIXED(type, name, count)                                          \
-	if (memcmp(u.name, v.name, sizeof(type) * (size_t)(count)))       \
+#define FIXED(type, name, count)                                    \
+	if (memcmp(u.name, v.name, sizeof(type) * (size_t)(count))) \
 		return false;
 #define DRAWN(type, name, count)
 #include "runtime/bloch/tables.def"
@@ -407,7 +414,8 @@ static bool epoch_fits(const struct bloch_schedule *s, const struct bloch_epoch 
 {
 	bool map = e->kind == BLOCH_STORED || e->kind == BLOCH_STEPS;
 
-	return e->first_order + e->n_order <= s->n_order && e->first_view + e->n_view <= s->n_view &&
+	return e->first_order + e->n_order <= s->n_order &&
+	       e->first_view + e->n_view <= s->n_view &&
 	       (!map || (e->pulse >= 0 && (uint32_t)e->pulse < s->n_pulse)) &&
 	       (e->kind != BLOCH_STORED || (uint32_t)e->pulse < s->n_map);
 }
@@ -467,8 +475,9 @@ precess_status device_tables_verify(const struct device_tables *t)
 	if (s.n_fan)
 		fits &= s.fan_shape < s.n_shape && s.fan_cells % 2 == 0 &&
 			s.fan_cells >= 2 * BLOCH_TAPS && s.shape[s.fan_shape].n <= s.fan_cells / 2;
-	return fits ? PRECESS_OK :
-		      precess_fail(PRECESS_EINVAL, "an index of the launch tables is out of bounds");
+	return fits ? PRECESS_OK
+		    : precess_fail(PRECESS_EINVAL,
+				   "an index of the launch tables is out of bounds");
 }
 
 /* ------------------------------------------------------------------ maps */

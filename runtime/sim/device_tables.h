@@ -9,8 +9,8 @@ struct device_tables {
 	struct bloch_schedule s; /* pointers are offsets into `data`, until device_tables_move */
 	char *data;
 	size_t size;
-	double fan_error;        /* of the kernel of fans, of a spin */
-	double steps;            /* of all pulses, squarings counted as they round */
+	double fan_error; /* of the kernel of fans, of a spin */
+	double steps;     /* of all pulses, squarings counted as they round */
 };
 
 /* Tables of history `h` of one draw; free with device_tables_free. */
@@ -40,7 +40,7 @@ struct device_maker {
 #include "runtime/bloch/tables.def"
 #undef FIXED
 #undef DRAWN
-	int *build;      /* of each pulse */
+	int *build; /* of each pulse */
 	double fan_error;
 };
 /* Precession over t seconds with the moments kx, ky in 1/m and a phase in rad. */

@@ -12,8 +12,10 @@ static const double same = 1e-5;
 static inline struct sim_result *run_on(const char *device, const struct draw *d,
 					const struct maps *m, enum sim_method method)
 {
-	struct sim_options o = { .method = method, .quiet = true,
-				 .tolerance = method == SIM_auto || method == SIM_train ? 1e-4 : 1e-5,
+	struct sim_options o = { .method = method,
+				 .quiet = true,
+				 .tolerance = method == SIM_auto || method == SIM_train ? 1e-4
+											: 1e-5,
 				 .device = device };
 	struct sim_result *r;
 

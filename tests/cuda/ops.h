@@ -557,7 +557,7 @@ static inline void check_ops(bool *seen, const struct backend *b, struct draw *d
 	const struct program *prog = d->program;
 	struct maps *m = random_maps(nx, nx - 2, prog->fov[0], db0, 7);
 	struct ops o = { .b = b,
-			 .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .backend = b,
+			 .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .threads = 1, .backend = b,
 				  .slice = sim_slice_thickness(d), .asked = SIM_train },
 			 .pi2 = 6.283185307179586476925 };
 	bool *take = malloc(prog->n_readout + 1);

@@ -1,4 +1,5 @@
-/* A real device against the processor and the double oracle (`./dev gpu`); skipped where there is none.
+/* A real device against the processor and the double oracle (`./dev gpu`); skipped where there is
+ * none.
  *
  *   test_device             every operation, every sequence: one row each
  *   test_device nothing     whether there is one
@@ -41,7 +42,8 @@ static void sequences(void **state)
 		    { "sequences/10_spiral.seq", SIM_direct, 30, 128 } };
 
 	(void)state;
-	printf("| sequence | method | spins | device - cpu | device - double | cpu - double | bound | "
+	printf("| sequence | method | spins | device - cpu | device - double | cpu - double | "
+	       "bound | "
 	       "state, ms | readouts, ms |\n|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < PRECESS_COUNT(all); i++)
 		for (int round = 0; round < 2; round++)

@@ -17,8 +17,13 @@ static void make(struct made *x, const struct draw *d, const struct maps *m, boo
 {
 	const struct program *prog = d->program;
 
-	*x = (struct made){ .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .nz = 1,
-				   .slice = sim_slice_thickness(d), .asked = SIM_train } };
+	*x = (struct made){ .sim = { .draw = d,
+				     .maps = m,
+				     .tolerance = 1e-4,
+				     .nz = 1,
+				     .threads = 1,
+				     .slice = sim_slice_thickness(d),
+				     .asked = SIM_train } };
 
 	x->sim.method = x->method = calloc(prog->n_readout + 1, 1);
 	memset(x->method, SIM_line, prog->n_readout);
@@ -50,8 +55,8 @@ static void erase(struct made *x)
 /* Offsets of a table's pointers as they lie in the block. */
 static void check_alignment(const struct device_tables *t)
 {
-#define FIXED(type, name, count)                           \
-	assert_int_equal((uintptr_t)t->s.name % 64, 0);    \
+#define FIXED(type, name, count)                        \
+	assert_int_equal((uintptr_t)t->s.name % 64, 0); \
 	assert_true((uintptr_t)t->s.name <= t->size);
 #define DRAWN(type, name, count) FIXED(type, name, count)
 #include "runtime/bloch/tables.def"
@@ -95,9 +100,11 @@ static void check_list(const struct bloch_launch *l, uint32_t n, const struct bl
 
 static void sequences(void **state)
 {
-	static const char *const file[] = { "sequences/gre_epi.seq", "sequences/moled.seq",
-					    "sequences/fse.seq", "sequences/02_spin_echo.seq",
-					    "sequences/05_multi_echo.seq", "sequences/06_bssfp.seq" };
+	static const char *const file[] = {
+		"sequences/gre_epi.seq",       "sequences/moled.seq",
+		"sequences/fse.seq",           "sequences/02_spin_echo.seq",
+		"sequences/05_multi_echo.seq", "sequences/06_bssfp.seq"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < PRECESS_COUNT(file); i++)
@@ -170,12 +177,12 @@ static void batches(void **state)
 	drop(d);
 }
 
-#define REFUSED(change, undo, call)                       \
-	do {                                              \
-		change;                                   \
-		assert_int_not_equal(call, PRECESS_OK);   \
-		undo;                                     \
-		assert_int_equal(call, PRECESS_OK);       \
+#define REFUSED(change, undo, call)                     \
+	do {                                            \
+		change;                                 \
+		assert_int_not_equal(call, PRECESS_OK); \
+		undo;                                   \
+		assert_int_equal(call, PRECESS_OK);     \
 	} while (0)
 
 static void wrong(void **state)

@@ -1,5 +1,5 @@
-/* Kernels made for one schedule. Their source, compiled by the host's compiler with launches as loops,
- * gives the very bits of the kernel that reads tables; and NVRTC, which needs no device, compiles it
+/* Kernels made for one schedule. Their source, compiled by the host's compiler with launches as
+ * loops, gives the very bits of the kernel that reads tables; and NVRTC, which needs no device, compiles it
  * for every architecture, and finds it again. */
 #include "tests/physics/compile.h"
 
@@ -29,15 +29,20 @@ static void make(struct made *x, const char *file, int nx)
 
 	*x = (struct made){ .d = compile_file(file) };
 	x->m = random_maps(nx, nx - 3, x->d->program->fov[0], 40, 3);
-	x->sim = (struct sim_plan){ .draw = x->d, .maps = x->m, .tolerance = 1e-4, .asked = SIM_line,
-				   .slice = sim_slice_thickness(x->d),
-				   .backend = &backend_cuda_emulated };
+	x->sim = (struct sim_plan){ .draw = x->d,
+				    .maps = x->m,
+				    .tolerance = 1e-4,
+				    .threads = 1,
+				    .asked = SIM_line,
+				    .slice = sim_slice_thickness(x->d),
+				    .backend = &backend_cuda_emulated };
 	x->sim.method = calloc(x->d->program->n_readout + 1, 1);
 	memset(x->sim.method, SIM_line, x->d->program->n_readout);
 	x->sim.nz = sim_slice_spins(x->d, NULL);
 	text_init(&x->sim.report);
-	if (sim_survey(&x->sim) || line_prepare(&x->p, &x->sim, false) || line_fourier_prepare(x->p) ||
-	    device_tables_create(&t, x->p, &x->p->history[0]) || device_upload_spins(&x->spins, x->p) ||
+	if (sim_survey(&x->sim) || line_prepare(&x->p, &x->sim, false) ||
+	    line_fourier_prepare(x->p) || device_tables_create(&t, x->p, &x->p->history[0]) ||
+	    device_upload_spins(&x->spins, x->p) ||
 	    device_history_create(&x->h, &backend_cuda_emulated, &t, x->spins))
 		fail_msg("%s", precess_error());
 	x->s = device_tables_move(&x->h.t, x->h.t.data);
@@ -65,11 +70,13 @@ static state_loop build(const char *folder, const char *source)
 	void *library, *symbol;
 
 	text_init(&t);
-	text_printf(&t, "#define PRECESS_CUDA_EMULATED\n#include \"runtime/cuda/launch.h\"\n%s\n"
-			"extern \"C\" void loop(const struct bloch_launch *l, "
-			"const struct bloch_memory *m, const struct bloch_schedule *s)\n"
-			"{\n\tLAUNCH_THREADS_RUN(state, l, m->view, m->slot, m->spins, m->map, *s);\n}\n",
-		    source);
+	text_printf(
+		&t,
+		"#define PRECESS_CUDA_EMULATED\n#include \"runtime/cuda/launch.h\"\n%s\n"
+		"extern \"C\" void loop(const struct bloch_launch *l, "
+		"const struct bloch_memory *m, const struct bloch_schedule *s)\n"
+		"{\n\tLAUNCH_THREADS_RUN(state, l, m->view, m->slot, m->spins, m->map, *s);\n}\n",
+		source);
 	/* in a file's C++ there is no kernel with a linkage of its own */
 	for (char *at; (at = strstr(t.data, "extern \"C\" __global__"));)
 		memset(at, ' ', strlen("extern \"C\""));
