@@ -61,6 +61,7 @@ precess_status sim_prepare(struct sim_prepared **out, const struct program *p);
 precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s, const struct draw *d,
 				const struct maps *m, const struct sim_options *options);
 void sim_prepared_free(struct sim_prepared *s);
+
 /* n draws of one program, each with its maps, as sim_run computes each alone: where a device is chosen
  * in the options, draws with the same schedule share its launches. out[n]; nothing on failure. */
 precess_status sim_run_batch(struct sim_result **out, const struct draw *const *d,
