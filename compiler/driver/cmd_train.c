@@ -335,7 +335,6 @@ static precess_status open_all(struct training *r)
 	enum nn_precision precision;
 	precess_status st;
 	TRY(learn_precision(&precision, c->precision));
-	share_threads(c);
 	TRY(set_template(r));
 	if (r->t.target < 0)
 		TRY(lower_network(&r->net, p, &r->t));
@@ -523,6 +522,7 @@ static int run(struct train_command *c, struct compiled *compiled)
 		text_printf(&r.checkpoint, "%s", c->checkpoint);
 	else
 		text_printf(&r.checkpoint, "%s.checkpoint", c->output);
+	share_threads(c);
 	if (c->engine) {
 		int rc = learn_model_open(
 			&r.engine, c->engine, NULL,

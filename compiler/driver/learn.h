@@ -98,6 +98,9 @@ precess_status learn_fit_add(struct learn_fit *f, double truth, double value);
  * the same everywhere, between the template's low and high. `pixel` in m. */
 precess_status learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
 				 const int size[2], double pixel, const struct net_template *task);
+/* Means over the tissues of the slice: all pixels of nearly the same truth that are not near an edge. */
+precess_status learn_fit_tissues(struct learn_fit *f, const float *truth, const float *value,
+				 const int size[2], double pixel, const struct net_template *task);
 void learn_fit_solve(struct learn_fit *f);
 void learn_fit_erase(struct learn_fit *f);
 

@@ -53,7 +53,8 @@ static precess_status check(const struct work *w)
 		return precess_fail(PRECESS_ENOTSUP, "%s gives %s; precess map makes maps of T2",
 				    w->o->model,
 				    program_map_name((enum program_map_kind)w->task.target));
-	if (hash && strcmp(hash, w->model.model->hash))
+	/* a reconstruction has no program: "-" */
+	if (hash && strcmp(hash, "-") && strcmp(hash, w->model.model->hash))
 		return precess_fail(PRECESS_EINVAL,
 				    "%s was made by another sequence than %s was trained for (%s), "
 				    "or by another version of it",

@@ -71,6 +71,7 @@ struct line_piece {
 	int weight, ratio; /* builds: from the pulse to the first line (of a train, the line in its
 			    * middle); of a run, line to line */
 	bool mirror;       /* a fan whose lines mirror each other, with the middle in `shift` */
+	bool fan;          /* a device made its lines as transforms of circles: no polynomial in z */
 	float *table, *shift; /* of a fan, owned; shift NULL: none */
 	double half, gain; /* the most of its lines' shapes */
 };
@@ -120,6 +121,7 @@ struct line_history {
 	uint32_t n_slot, n_plane, n_step;
 	int orders;                 /* the most at one time, for the report */
 	bool fused;                 /* evolve() runs all of it */
+	bool elsewhere;             /* a device has done it */
 };
 
 /* A pulse of the program whose maps are interpolated; no table: it is not worth one. */
@@ -136,6 +138,9 @@ struct line_plan {
 	double fastest;             /* decay rates are clipped here: no signal is left */
 	double mean_m0, b1[2];      /* least and most */
 	double steps;               /* of pulses in single precision: they round */
+	double fan_error, fan_limit;/* of the kernel of a device's fans: of a spin; to be met */
+	bool views_only;            /* lines are readouts of any kind: no shapes, pieces are views */
+	const bool *take;           /* readouts, where not those of the line and train methods */
 	double alias;               /* what orders leave out of the spins asked for, of M0 */
 	double tables;              /* what tables of pulses leave out, likewise */
 	int nx, ny, blocks, parts;  /* blocks of lanes, parts of the rows: tasks */
@@ -170,6 +175,13 @@ precess_status line_add_table(struct line_plan *p, const struct line_history *h,
 void *line_append(void *array, uint32_t *n, size_t size);
 
 precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bool trains);
+/* What the readouts in `take`, of any kind but at one kz each, see: a plan without shapes. */
+precess_status line_plan_create_views(struct line_plan **out, struct sim_plan *sim,
+				      const bool *take);
+/* A plan with its first choices of terms, kernel and groups. */
+precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains);
+/* Once its samples and weights are there: bound and report; whether the tolerance is met. */
+bool line_settle(struct line_plan *p);
 void line_plan_free(struct line_plan *p);
 /* Orders, slots and clearings of a history, or spins through the slice where orders are not exact
  * or dearer. */

@@ -128,15 +128,13 @@ static void costs(double *direct, double *fast, const struct job *j, uint32_t ep
 	for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++) {
 		const struct program_readout *q = &p->readout[r];
 		double t = sim_slot(plan->draw, q->time), count = p->event[q->event].n;
-		bool even = q->step[0] != PROGRAM_NO_SLOT && q->step[1] != PROGRAM_NO_SLOT;
 
 		if (plan->method[r] != SIM_direct)
 			continue;
 		lo = fmin(lo, t);
 		hi = fmax(hi, t + (count - 1) * sim_slot(plan->draw, q->dwell));
 		n += count;
-		*direct += (double)plan->n_live *
-			   (even ? 1.2 * count + 100 * plan->nz : 70.0 * count * plan->nz);
+		*direct += (double)plan->n_live * cost_direct(q, count, plan->nz);
 	}
 	segments = 8 + 0.5 * fmax(hi - lo, 0) * j->w_half +
 		   sqrt(fmax(hi - lo, 0) * (j->r_hi - j->r_lo));
