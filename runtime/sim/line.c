@@ -98,7 +98,8 @@ static double series_bound(const struct line_plan *p)
  * operations are independent, but spins may all be alike: the square root of their number, times
  * the mean of the spins. A run multiplies rounded factors, which drift in one direction. What a
  * weight is wrong by, the line's samples are wrong by, times the growth of exp(-z tau) before the
- * reference time; circles of a train add as much as a few lines of a run; what products with powers of u and sums of them round is multiplied with the
+ * reference time; circles of a train add as much as a few lines of a run; what products with
+ * powers of u and sums of them round is multiplied with the
  * polynomial's coefficients instead, which cancel when the readout is long. The worst error
  * measured, all spins alike, is 0.6 of this (tests/physics/test_line_bound). */
 static double rounding_bound(const struct line_plan *p)
@@ -184,7 +185,7 @@ struct errors {
 
 static double total(const struct line_plan *p, const struct errors *e)
 {
-	return e->series + e->kernel + e->rounding + p->alias * p->mean_m0;
+	return e->series + e->kernel + e->rounding + (p->alias + p->tables) * p->mean_m0;
 }
 
 static void report_trains(struct text *t, const struct line_plan *p)
@@ -240,6 +241,8 @@ static void report(const struct line_plan *p, const struct errors *e)
 			    orders, p->sim->nz, p->alias);
 	if (spins > 1)
 		text_printf(t, ", %d spins through the slice", spins);
+	if (p->tables > 0)
+		text_printf(t, ", shaped pulses from tables (within %.1e of M0)", p->tables);
 	if (e->most > 0) {
 		text_printf(t, "; bound %.1e of the largest sample (series %.1e, ",
 			    total(p, e) / e->most, e->series / e->most);
@@ -278,7 +281,7 @@ bool line_settle(struct line_plan *p)
 /* After a run the weights are known: more terms, a better kernel; false where that cannot help. */
 static bool improve(struct line_plan *p, const struct errors *e, double half)
 {
-	double limit = p->sim->tolerance * e->most - e->rounding - p->alias * p->mean_m0;
+	double limit = p->sim->tolerance * e->most - e->rounding - (p->alias + p->tables) * p->mean_m0;
 	double part = p->n_train ? 0.5 : 1, weight;
 	int terms = p->series.terms;
 	bool better = false;

@@ -495,6 +495,7 @@ static precess_status create(struct line_plan **out, struct sim_plan *sim, bool 
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	p->sim = sim;
 	p->store = sim->store ? sim->store : &p->own;
+	p->threads = sim->threads > 0 ? sim->threads : 1;
 	p->trains = trains;
 	p->take = take;
 	p->views_only = take;
@@ -547,12 +548,15 @@ void line_plan_free(struct line_plan *p)
 		free(p->build[i].bx);
 		free(p->build[i].by);
 	}
+	for (uint32_t i = 0; i < p->n_table; i++)
+		pulse_table_free(p->table[i].table);
 	train_free(p);
 	free(p->shape);
 	free(p->line);
 	free(p->view);
 	free(p->piece);
 	free(p->build);
+	free(p->table);
 	free(p->epoch);
 	free(p->order);
 	free(p->history);

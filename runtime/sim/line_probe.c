@@ -23,9 +23,9 @@ static precess_status thin_make(struct maps *out, const struct maps *m, struct s
 			continue;
 		out->map[k] = values + k * SIDE * SIDE;
 		for (int i = 0; i < SIDE * SIDE; i++) {
-			size_t y = (size_t)(i / SIDE * m->ny / SIDE), x = (size_t)(i % SIDE * m->nx / SIDE);
+			int y = i / SIDE * m->ny / SIDE, x = i % SIDE * m->nx / SIDE;
 
-			out->map[k][i] = m->map[k][y * (size_t)m->nx + x];
+			out->map[k][i] = m->map[k][(size_t)y * (size_t)m->nx + (size_t)x];
 		}
 	}
 	return PRECESS_OK;

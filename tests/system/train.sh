@@ -79,6 +79,8 @@ for source in "--data $dir/data.h5" "--reuse 3"; do
 		train $source --samples 2400 --resume -o "$dir/parts.h5" --json >"$dir/parts.json"
 	else
 		echo "note: $source: not stopped in the middle"
+		[ -e "$dir/parts.h5" ] || # but before the first image
+			train $source --samples 2400 -o "$dir/parts.h5" --json >"$dir/parts.json"
 	fi
 	for f in whole parts; do
 		grep -E '"(weights_hash|loss)":' "$dir/$f.json" >"$dir/$f.txt"
