@@ -43,4 +43,7 @@ function(precess_cuda_backend)
     ${CMAKE_BINARY_DIR})
   target_include_directories(backend_cuda PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(backend_cuda PRIVATE CUDA::cufft)
+  # a call of the host from a kernel is else a warning, and the kernel is left empty
+  target_compile_options(backend_cuda PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror cross-execution-space-call>")
 endfunction()

@@ -15,4 +15,8 @@ struct bench_learning {
 };
 int bench_learning(const struct bench_learning *o);
 
+/* A batch of each file's sequence on the device of the options. */
+int bench_batches(const char *const *file, size_t n, const struct compile_options *c,
+		  const struct scene_options *o, int batch, int repeats);
+
 #endif

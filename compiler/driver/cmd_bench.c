@@ -11,7 +11,7 @@ struct bench_options {
 	struct scene_options scene;
 	struct option_list files;
 	const char *png, *folder, *device;
-	int samples, images, repeats, reference, width;
+	int samples, images, repeats, batch, reference, width;
 	bool pytorch;
 };
 
@@ -62,6 +62,11 @@ static int bench_all(struct bench_options *o)
 {
 	size_t n = o->files.n > 1 ? o->files.n - 1 : PRECESS_COUNT(default_files);
 	const char *const *file = o->files.n > 1 ? o->files.item + 1 : default_files;
+	o->scene.sim.device = o->batch ? o->device : NULL;
+	if (o->batch && !o->device)
+		return usage_error("bench", "--batch is for a device: --device cuda");
+	if (o->batch)
+		return bench_batches(file, n, &o->compile, &o->scene, o->batch, o->repeats);
 	json_t *rows = json_array();
 	int rc = EXIT_OK;
 	if (!o->compile.json)
@@ -236,13 +241,14 @@ int cmd_bench(int argc, char **argv)
 		{ "--reference", NULL, OPTION_INT, &o.reference, 64, 16384, "grid: spins of the reference (1024)" },
 		{ "--tolerance", NULL, OPTION_REAL, &o.scene.sim.tolerance, 1e-14, 1, "error allowed (1e-4)" },
 		{ "--threads", NULL, OPTION_INT, &o.scene.sim.threads, 1, 1024, "threads (default: all)" },
+		{ "--batch", NULL, OPTION_INT, &o.batch, 1, 65535, "simulate: draws through one list of launches of a device" },
 		{ "--repeats", NULL, OPTION_INT, &o.repeats, 1, 1000, "timings of which the best is printed (5)" },
 		{ "--png", NULL, OPTION_TEXT, &o.png, 0, 0, "grid: pictures PREFIX-N.png" },
 		{ "--width", NULL, OPTION_INT, &o.width, 1, 1024, "network: of the U-Net (32 and 64); learning: (8)" },
 		{ "--samples", NULL, OPTION_INT, &o.samples, 1, 1000000, "learning: of the data set (2000)" },
 		{ "--images", NULL, OPTION_INT, &o.images, 1, 1000000000, "learning: shown to each network (8000)" },
 		{ "--output", "-o", OPTION_TEXT, &o.folder, 0, 0, "learning: folder of the data set and the models" },
-		{ "--device", NULL, OPTION_TEXT, &o.device, 0, 0, "network: that runs it, cpu or cuda[:N] (cpu)" },
+		{ "--device", NULL, OPTION_TEXT, &o.device, 0, 0, "simulate --batch, network: that runs it, cpu or cuda[:N] (cpu)" },
 		{ "--pytorch", NULL, OPTION_FLAG, &o.pytorch, 0, 0, "network: measure PyTorch, too, if python3 has it" },
 		{ "--json", NULL, OPTION_FLAG, &o.compile.json, 0, 0, "one JSON object on standard output" },
 	};

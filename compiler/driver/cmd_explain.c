@@ -1,4 +1,6 @@
 /* precess explain: what the compiler understood and proved. */
+#include <string.h>
+
 #include "compiler/driver/driver.h"
 
 static json_t *json_marks(const struct draw *d)
@@ -96,11 +98,46 @@ out:
 	return json ? json_failure(c->lang, EXIT_WORLD) : world_error(st);
 }
 
+/* What a batch of draws of an object is on a device; no device is needed. */
+struct launch_options {
+	const char *device, *card;
+	int batch;
+	struct scene_options scene;
+};
+
+static int report_launches(const char *file, const struct compile_options *o, struct launch_options *l)
+{
+	struct scene s;
+	struct text t;
+	if (strncmp(l->device, "cuda", 4))
+		return usage_error("explain", "--device cuda is the only one that has launches");
+	if (!l->scene.spins)
+		l->scene.spins = 512;
+	int rc = scene_open(&s, file, o, &l->scene);
+	text_init(&t);
+	if (!rc) {
+		precess_status st = sim_explain_launches(&t, s.draw, s.maps, &l->scene.sim, l->batch, l->card);
+		if (!st && o->json)
+			json_put(json_pack("{s:b, s:s, s:s}", "ok", 1, "sequence", s.compiled.program->name,
+					   "table", t.data));
+		else if (!st)
+			fputs(t.data, stdout);
+		else
+			rc = o->json ? EXIT_WORLD : world_error(st);
+	}
+	if (rc && o->json)
+		json_failure(s.compiled.lang, rc);
+	text_free(&t);
+	scene_close(&s);
+	return rc;
+}
+
 int cmd_explain(int argc, char **argv)
 {
 	const char *network = NULL;
 	int width = 0;
 	struct compile_options o = { 0 };
+	struct launch_options l = { .batch = 64 };
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &o.set, 0, 0, "NAME=VALUE of a const or a parameter" },
@@ -109,6 +146,11 @@ int cmd_explain(int argc, char **argv)
 		{ "--dump-after", NULL, OPTION_TEXT, &o.dump_after, 0, 0, "print the IR after a pass" },
 		{ "--network", NULL, OPTION_TEXT, &network, 0, 0, "its layers, weights and FLOPs instead: derived, paper, FILE.net" },
 		{ "--width", NULL, OPTION_INT, &width, 1, 1024, "of the network's U-Net (the template's)" },
+		{ "--device", NULL, OPTION_TEXT, &l.device, 0, 0, "cuda: its launches instead, with estimated times" },
+		{ "--batch", NULL, OPTION_INT, &l.batch, 1, 4096, "draws in these launches (64)" },
+		{ "--card", NULL, OPTION_TEXT, &l.card, 0, 0, "whose limits the estimates are of (H200)" },
+		{ "--spins", NULL, OPTION_INT, &l.scene.spins, 1, 16384, "along x and y, of a head, in these launches (512)" },
+		{ "--tolerance", NULL, OPTION_REAL, &l.scene.sim.tolerance, 1e-12, 1, "error allowed in these launches (1e-4)" },
 		{ "--json", NULL, OPTION_FLAG, &o.json, 0, 0, "one JSON object on standard output" },
 	};
 	int rc = options_parse("explain", argc, argv, table, PRECESS_COUNT(table), &files);
@@ -116,6 +158,8 @@ int cmd_explain(int argc, char **argv)
 		return rc < 0 ? EXIT_OK : rc;
 	if (files.n != 1)
 		return usage_error("explain", files.n ? "one file at a time" : "which file?");
+	if (l.device)
+		return report_launches(files.item[0], &o, &l);
 	struct compiled c;
 	rc = compile(&c, files.item[0], &o);
 	if (rc)

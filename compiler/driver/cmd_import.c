@@ -14,15 +14,13 @@
 struct import {
 	const char *path, *to;
 	struct ir *ir;
-	char *data;                     /* the file of long samples */
+	char *data; /* the file of long samples */
 	struct arena *arena;
 	struct text source;
 	struct pulseq_samples *samples;
 	size_t n_samples;
 };
 
-static precess_status read_back(double **samples, size_t *n, bool *is_complex, const char *path,
-				const char *dataset);
 static const struct import *now; /* whose samples read_back gives: elab's reader has no context */
 
 static precess_status read_back(double **samples, size_t *n, bool *is_complex, const char *path,
@@ -101,9 +99,11 @@ static precess_status find_form(struct import *m, bool unrolled)
 
 	for (int form = unrolled ? 4 : 0; form < 8; form++) {
 		struct pulseq_source_options o = {
-			.origin = slash ? slash + 1 : m->path, .data = strrchr(m->data, '/')
-			? strrchr(m->data, '/') + 1 : m->data,
-			.loops = form < 4, .ideal = form & 2, .matrix = !(form & 1),
+			.origin = slash ? slash + 1 : m->path,
+			.data = strrchr(m->data, '/') ? strrchr(m->data, '/') + 1 : m->data,
+			.loops = form < 4,
+			.ideal = form & 2,
+			.matrix = !(form & 1),
 			.slack = form < 4 ? SLACK : 0,
 		};
 
@@ -112,10 +112,11 @@ static precess_status find_form(struct import *m, bool unrolled)
 		if ((st = write_source(m, &o)))
 			return st;
 		st = verify(m, o.loops ? 2 * SLACK : 1e-9);
-		if (st && getenv("DBG")) fprintf(stderr, "form %d: %s\n", form, precess_error());
 		if (!st && form >= 4 && !unrolled)
-			fprintf(stderr, "%s: no loops were found that play the same; every block "
-				"stands for itself\n", m->path);
+			fprintf(stderr,
+				"%s: no loops were found that play the same; every block "
+				"stands for itself\n",
+				m->path);
 		if (!st || st == PRECESS_ENOMEM)
 			return st;
 	}
@@ -149,10 +150,11 @@ static int lengths(double *out, int most, const char *option, const char *text)
 		double v = strtod(text, &end), factor = 0;
 		size_t unit = strcspn(end, ",");
 		struct dim d;
-		if (end == text || !unit_find(end, unit, &factor, &d) || !dim_equal(d, (struct dim){ .m = 1 }) ||
-		    !(v > 0 && v * factor < 10))
-			return argument_error("%s wants a length with its unit, as in 220mm; found '%s'",
-					      option, text);
+		if (end == text || !unit_find(end, unit, &factor, &d) ||
+		    !dim_equal(d, (struct dim){ .m = 1 }) || !(v > 0 && v * factor < 10))
+			return argument_error(
+				"%s wants a length with its unit, as in 220mm; found '%s'", option,
+				text);
 		out[n] = v * factor;
 		text = end[unit] ? end + unit + 1 : NULL;
 	}
@@ -178,7 +180,8 @@ static int geometry(struct ir *ir, const char *fov, const char *slice, const cha
 				      matrix);
 	m[2] = 1;
 	if (!(ir->geometry.fov[0] > 0))
-		return argument_error("--matrix without a field of view: the file tells none; add --fov");
+		return argument_error(
+			"--matrix without a field of view: the file tells none; add --fov");
 	return EXIT_OK;
 }
 
@@ -209,7 +212,8 @@ int cmd_import(int argc, char **argv)
 	text_init(&warnings);
 	text_init(&m.source);
 	m.arena = arena_create();
-	size_t stem = strlen(m.to) - (strlen(m.to) > 4 && !strcmp(m.to + strlen(m.to) - 4, ".seq") ? 4 : 0);
+	size_t stem = strlen(m.to) -
+		      (strlen(m.to) > 4 && !strcmp(m.to + strlen(m.to) - 4, ".seq") ? 4 : 0);
 	m.data = arena_printf(m.arena, "%.*s.h5", (int)stem, m.to);
 	precess_status st = pulseq_read(&m.ir, m.path, &warnings);
 	fputs(warnings.data, stderr);

@@ -1,5 +1,5 @@
-/* precess evaluate of a network that maps: means over regions against the truth, on samples it never
- * saw, simulated exactly, with noise. */
+/* precess evaluate of a network that maps: means over regions against the truth, on samples it
+ * never saw, simulated exactly, with noise. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct map_evaluation {
 	struct data_source *source;
 	struct data_stream *stream;
 	struct learn_mapper *mapper;
-	struct learn_fit fit;
+	struct learn_fit squares, tissues;
 	float *truth;
 	int size[2];
 	enum nn_precision precision;
@@ -80,13 +80,14 @@ static precess_status one_sample(struct map_evaluation *e, const struct data_sam
 {
 	static const int origin[2] = { 0, 0 };
 	struct rng r = rng_make((uint64_t)e->c->seed, NOISE_STREAM | s->index);
+	const double pixel = e->m->compiled.program->fov[0] / e->size[0];
 	const float *map;
 	precess_status st;
 	data_view_set(e->view, s->image, s->param, e->c->noise, &r);
 	TRY(learn_mapper_run(&map, e->mapper));
 	TRY(data_view_truth(e->truth, e->view, s, origin, e->size));
-	st = learn_fit_regions(&e->fit, e->truth, map, e->size,
-			       e->m->compiled.program->fov[0] / e->size[0], &e->task);
+	TRY(learn_fit_regions(&e->squares, e->truth, map, e->size, pixel, &e->task));
+	st = learn_fit_tissues(&e->tissues, e->truth, map, e->size, pixel, &e->task);
 out:
 	return st;
 }
@@ -124,12 +125,14 @@ static precess_status all_samples(struct map_evaluation *e)
 		progress_at(&bar, (size_t)i + 1);
 	}
 	progress_end(&bar);
-	if (!st && e->fit.n < 3)
+	if (!st && (e->squares.n < 3 || e->tissues.n < 3))
 		st = precess_fail(PRECESS_EINVAL,
-				  "%zu regions of one tissue in %d samples: too few for a line",
-				  e->fit.n, c->samples);
-	if (!st)
-		learn_fit_solve(&e->fit);
+				  "%zu regions and %zu tissues in %d samples: too few for a line",
+				  e->squares.n, e->tissues.n, c->samples);
+	if (!st) {
+		learn_fit_solve(&e->squares);
+		learn_fit_solve(&e->tissues);
+	}
 	st = st ? st : time_map(e, s);
 out:
 	return st;
@@ -138,7 +141,7 @@ out:
 /* ------------------------------------------------------------------ report */
 static precess_status scatter(const struct map_evaluation *e)
 {
-	const struct learn_fit *f = &e->fit;
+	const struct learn_fit *f = &e->squares;
 	const char *unit, *name = program_map_name((enum program_map_kind)e->task.target);
 	double show = learn_unit(&unit, (enum program_map_kind)e->task.target);
 	double *x = malloc(2 * f->n * sizeof *x), *y = x ? x + f->n : NULL;
@@ -176,39 +179,64 @@ static precess_status scatter(const struct map_evaluation *e)
 	return st;
 }
 
+/* Into `j`: a regression and its points [truth, network]; keys of times end in _ms, points are as
+ * they are shown. */
+static void json_fit(json_t *j, const struct learn_fit *f, double show)
+{
+	const struct {
+		const char *key;
+		double value;
+	} entry[] = { { "intercept", f->intercept },
+		      { "mae", f->mae },
+		      { "bias", f->bias },
+		      { "deviation", f->deviation } };
+	char key[32];
+	json_object_set_new(j, "regions", json_integer((json_int_t)f->n));
+	json_object_set_new(j, "r2", json_real(f->r2));
+	json_object_set_new(j, "slope", json_real(f->slope));
+	for (size_t i = 0; i < PRECESS_COUNT(entry); i++) {
+		snprintf(key, sizeof key, "%s%s", entry[i].key, show == 1 ? "" : "_ms");
+		json_object_set_new(j, key, json_real(show * entry[i].value));
+	}
+	json_t *points = json_array();
+	for (size_t i = 0; i < f->n; i++)
+		json_array_append_new(points, json_pack("[f, f]", show * f->point[i].truth,
+							show * f->point[i].value));
+	json_object_set_new(j, "points", points);
+}
+
+static void print_fit(const char *what, const struct learn_fit *f, double show)
+{
+	printf("%-18s %7zu %8.4f %8.4f %10.3f %8.3f %8.3f %10.3f\n", what, f->n, f->r2, f->slope,
+	       show * f->intercept, show * f->mae, show * f->bias, 1.96 * show * f->deviation);
+}
+
 static void report(const struct map_evaluation *e)
 {
 	const struct evaluate_command *c = e->c;
-	const struct learn_fit *f = &e->fit;
 	const char *unit, *name = program_map_name((enum program_map_kind)e->task.target);
 	double show = learn_unit(&unit, (enum program_map_kind)e->task.target);
-	const char *suffix = show == 1 ? "" : "_ms";
-	char key[4][32];
-	if (!c->json) {
-		printf("%s of %s, %d samples of %s, seed %d, noise %.3g\n", name,
-		       e->m->compiled.program->name, c->samples, c->object, c->seed, c->noise);
-		printf("regions         %zu, %s %.4g..%.4g%s\n", f->n, name, show * e->task.low,
-		       show * e->task.high, unit);
-		printf("R2              %.4f\nslope           %.4f\nintercept       %.3f%s\n", f->r2,
-		       f->slope, show * f->intercept, unit);
-		printf("absolute error  %.3f%s, bias %.3f%s, 95 %% of differences within %.3f%s of "
-		       "it\n",
-		       show * f->mae, unit, show * f->bias, unit, 1.96 * show * f->deviation, unit);
-		printf("network         %.3g ms per slice of %d x %d\n", e->seconds * 1e3,
-		       e->size[0], e->size[1]);
+	if (c->json) {
+		json_t *j = json_pack("{s:b, s:s, s:s, s:i, s:i, s:s, s:f, s:f, s:f}", "ok", 1,
+				      "sequence", e->m->compiled.program->name, "target", name,
+				      "samples", c->samples, "seed", c->seed, "object", c->object,
+				      "noise", c->noise, "spread", c->spread, "ms_per_slice",
+				      e->seconds * 1e3);
+		json_t *tissues = json_object();
+		json_fit(j, &e->squares, show);
+		json_fit(tissues, &e->tissues, show);
+		json_object_set_new(j, "tissues", tissues);
+		json_put(j);
 		return;
 	}
-	snprintf(key[0], sizeof key[0], "intercept%s", suffix);
-	snprintf(key[1], sizeof key[1], "mae%s", suffix);
-	snprintf(key[2], sizeof key[2], "bias%s", suffix);
-	snprintf(key[3], sizeof key[3], "deviation%s", suffix);
-	json_put(json_pack("{s:b, s:s, s:s, s:i, s:i, s:s, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
-			   "ok", 1, "sequence", e->m->compiled.program->name, "target", name,
-			   "samples", c->samples, "seed", c->seed, "object", c->object, "noise",
-			   c->noise, "regions", (json_int_t)f->n, "r2", f->r2, "slope", f->slope,
-			   key[0], show * f->intercept, key[1], show * f->mae, key[2],
-			   show * f->bias, key[3], show * f->deviation, "ms_per_slice",
-			   e->seconds * 1e3));
+	printf("%s of %s, %.4g..%.4g%s, %d samples of %s, seed %d, noise %.3g\n", name,
+	       e->m->compiled.program->name, show * e->task.low, show * e->task.high, unit,
+	       c->samples, c->object, c->seed, c->noise);
+	printf("%-18s %7s %8s %8s %10s %8s %8s %10s\n", *unit ? unit + 1 : "", "number", "R2",
+	       "slope", "intercept", "|error|", "bias", "95 %");
+	print_fit("squares of 10 mm", &e->squares, show);
+	print_fit("tissues of a slice", &e->tissues, show);
+	printf("network: %.3g ms per slice of %d x %d\n", e->seconds * 1e3, e->size[0], e->size[1]);
 }
 
 int evaluate_map(struct learn_model *m, struct evaluate_command *c)
@@ -234,7 +262,8 @@ out:
 	learn_mapper_free(e.mapper);
 	data_view_free(e.view);
 	free(e.truth);
-	learn_fit_erase(&e.fit);
+	learn_fit_erase(&e.squares);
+	learn_fit_erase(&e.tissues);
 	if (rc)
 		return c->json ? json_failure(NULL, rc) : rc;
 	return st ? learn_failed(NULL, c->json, st) : EXIT_OK;

@@ -7,6 +7,10 @@
 /* Regions are squares of about this side whose truth varies by less than this part of it. */
 #define REGION 10e-3 /* m */
 #define UNIFORM 0.1
+/* Tissues: pixels of a slice between two of so many steps of the map's range, a pixel of the image
+ * away from any edge, that fill this area. */
+#define STEPS 20
+#define TISSUE 1e-4                        /* m^2 */
 #define HELD_OUT_NOISE UINT64_C(998244353) /* seed */
 
 /* ------------------------------------------------------------------ regions */
@@ -62,6 +66,42 @@ precess_status learn_fit_regions(struct learn_fit *f, const float *truth, const 
 			    (st = learn_fit_add(f, x, y)))
 				return st;
 	return PRECESS_OK;
+}
+
+/* The step of the range that pixel i of rows of nx belongs to, with all around it; -1: none. */
+static int step_of(const float *truth, int i, int nx, const struct net_template *task)
+{
+	const float *corner = truth + i - task->pad * (nx + 1);
+	double mean, same, part;
+	if (!region(&mean, &same, corner, corner, nx, 2 * task->pad + 1, task))
+		return -1;
+	if (task->low > 0)
+		part = log(mean / task->low) / log(task->high / task->low);
+	else
+		part = (mean - task->low) / (task->high - task->low);
+	int step = (int)(STEPS * part);
+	return step < STEPS ? step : STEPS - 1;
+}
+
+precess_status learn_fit_tissues(struct learn_fit *f, const float *truth, const float *value,
+				 const int size[2], double pixel, const struct net_template *task)
+{
+	double x[STEPS] = { 0 }, y[STEPS] = { 0 };
+	int n[STEPS] = { 0 };
+	precess_status st = PRECESS_OK;
+	for (int j = task->pad; j + task->pad < size[1]; j++)
+		for (int i = task->pad; i + task->pad < size[0]; i++) {
+			int at = j * size[0] + i, step = step_of(truth, at, size[0], task);
+			if (step < 0)
+				continue;
+			x[step] += (double)truth[at];
+			y[step] += (double)value[at];
+			n[step]++;
+		}
+	for (int k = 0; k < STEPS && !st; k++)
+		if (n[k] * pixel * pixel >= TISSUE)
+			st = learn_fit_add(f, x[k] / n[k], y[k] / n[k]);
+	return st;
 }
 
 void learn_fit_solve(struct learn_fit *f)

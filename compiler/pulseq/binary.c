@@ -1,39 +1,55 @@
-/* The binary form of version 1.5: sections of packed rows, times in picoseconds, shapes as floats. It
- * fills the same tables as the text. Binary files before 1.5 left out delays, so that they cannot
- * be understood; they are refused. */
+/* The binary form of version 1.5: sections of packed rows, times in picoseconds, shapes as floats.
+ * It fills the same tables as the text. Binary files before 1.5 left out delays, so that they
+ * cannot be understood; they are refused. */
 #include "compiler/pulseq/internal.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* FIELD letters: i int32, l int64, t int64 picoseconds to us, n the same to ns, d float64, c char. The
- * columns are those of columns.def for 1.5. */
+/* FIELD letters: i int32, l int64, t int64 picoseconds to us, n the same to ns, d float64, c char.
+ * The columns are those of columns.def for 1.5. */
 static const struct {
 	uint32_t code;
 	enum kind kind;
 	const char *field;
 	enum column column[COLUMNS];
 } rows[] = {
-	{ 3, PULSEQ_rf, "diiittddddc",
+	{ 3,
+	  PULSEQ_rf,
+	  "diiittddddc",
 	  { COLUMN_amplitude, COLUMN_magnitude, COLUMN_phase_shape, COLUMN_time, COLUMN_center,
 	    COLUMN_delay, COLUMN_freq_ppm, COLUMN_phase_ppm, COLUMN_freq, COLUMN_phase,
 	    COLUMN_use } },
-	{ 4, PULSEQ_grad, "dddiit",
+	{ 4,
+	  PULSEQ_grad,
+	  "dddiit",
 	  { COLUMN_amplitude, COLUMN_first, COLUMN_last, COLUMN_shape, COLUMN_time,
 	    COLUMN_delay } },
-	{ 5, PULSEQ_trap, "dtttt",
+	{ 5,
+	  PULSEQ_trap,
+	  "dtttt",
 	  { COLUMN_amplitude, COLUMN_rise, COLUMN_flat, COLUMN_fall, COLUMN_delay } },
-	{ 6, PULSEQ_adc, "lntddddi",
+	{ 6,
+	  PULSEQ_adc,
+	  "lntddddi",
 	  { COLUMN_number, COLUMN_dwell, COLUMN_delay, COLUMN_freq_ppm, COLUMN_phase_ppm,
 	    COLUMN_freq, COLUMN_phase, COLUMN_phase_shape } },
 };
 
 enum {
-	SECTION_DEFINITIONS = 1, SECTION_BLOCKS = 2, SECTION_DELAYS = 7, SECTION_SHAPES = 8,
-	SECTION_EXTENSIONS = 9, SECTION_TRIGGERS = 10, SECTION_LABELSET = 11,
-	SECTION_LABELINC = 12, SECTION_SOFT_DELAYS = 13, SECTION_SHIMS = 14,
-	SECTION_ROTATIONS = 15, SECTION_SIGNATURE = 0xffffff,
+	SECTION_DEFINITIONS = 1,
+	SECTION_BLOCKS = 2,
+	SECTION_DELAYS = 7,
+	SECTION_SHAPES = 8,
+	SECTION_EXTENSIONS = 9,
+	SECTION_TRIGGERS = 10,
+	SECTION_LABELSET = 11,
+	SECTION_LABELINC = 12,
+	SECTION_SOFT_DELAYS = 13,
+	SECTION_SHIMS = 14,
+	SECTION_ROTATIONS = 15,
+	SECTION_SIGNATURE = 0xffffff,
 };
 enum { BLOCK_BYTES = 32 };
 
@@ -105,14 +121,15 @@ static precess_status get_count(uint64_t *n, const struct file *f, struct cursor
 		return truncated(f, c, what);
 	v = get_long(f, c);
 	if (v < 0 || (uint64_t)v > (uint64_t)(c->end - c->p) / least)
-		return pulseq_fail(f, c->line - 8, "%s declares %lld entries, more than the rest of "
-				   "the file can hold; is it whole?", what, (long long)v);
+		return pulseq_fail(f, c->line - 8,
+				   "%s declares %lld entries, more than the rest of "
+				   "the file can hold; is it whole?",
+				   what, (long long)v);
 	*n = (uint64_t)v;
 	return PRECESS_OK;
 }
 
-static precess_status get_id(uint32_t *id, const struct file *f, struct cursor *c,
-			     const char *what)
+static precess_status get_id(uint32_t *id, const struct file *f, struct cursor *c, const char *what)
 {
 	int32_t v = get_int(f, c);
 
@@ -146,12 +163,23 @@ static size_t size_of(const char *field)
 static precess_status get_field(double *v, const struct file *f, struct cursor *c, char field)
 {
 	switch (field) {
-	case 'i': *v = get_int(f, c); break;
-	case 'l': *v = (double)get_long(f, c); break;
-	case 't': *v = (double)get_long(f, c) * 1e-6; break;
-	case 'n': *v = (double)get_long(f, c) * 1e-3; break;
-	case 'd': *v = get_double(f, c); break;
-	default:  *v = *take(c, 1);
+	case 'i':
+		*v = get_int(f, c);
+		break;
+	case 'l':
+		*v = (double)get_long(f, c);
+		break;
+	case 't':
+		*v = (double)get_long(f, c) * 1e-6;
+		break;
+	case 'n':
+		*v = (double)get_long(f, c) * 1e-3;
+		break;
+	case 'd':
+		*v = get_double(f, c);
+		break;
+	default:
+		*v = *take(c, 1);
 	}
 	if (!isfinite(*v))
 		return pulseq_fail(f, c->line - 8, "a number that is not finite");
@@ -194,8 +222,10 @@ static precess_status read_shapes(struct file *f, struct cursor *c)
 		samples = get_long(f, c);
 		stored = get_long(f, c);
 		if (stored < 0 || stored > (c->end - c->p) / 4)
-			return pulseq_fail(f, s.line, "shape %u declares %lld numbers, more than the "
-					   "rest of the file holds", s.id, (long long)stored);
+			return pulseq_fail(f, s.line,
+					   "shape %u declares %lld numbers, more than the "
+					   "rest of the file holds",
+					   s.id, (long long)stored);
 		if (samples < 1)
 			return pulseq_fail(f, s.line, "shape %u has no samples", s.id);
 		TRY(pulseq_shape_room(f, samples, s.line));
@@ -249,8 +279,8 @@ static precess_status read_definition(struct file *f, struct cursor *c)
 		TRY(truncated(f, c, "the definitions"));
 	}
 	for (int64_t i = 0; type != 'c' && i < n; i++)
-		text_printf(&t, " %s", text_double(buf, type == 'f' ? get_double(f, c)
-								     : get_int(f, c)));
+		text_printf(&t, " %s",
+			    text_double(buf, type == 'f' ? get_double(f, c) : get_int(f, c)));
 	for (size_t i = 0; i < t.n; i++)
 		t.data[i] = t.data[i] == '\n' ? ' ' : t.data[i];
 	n = pulseq_words(w, MOST, t.data, t.data + t.n);
@@ -289,8 +319,10 @@ static precess_status read_links(struct file *f, struct cursor *c)
 		ref = get_int(f, c);
 		next = get_int(f, c);
 		if (type < 0 || type > 63 || ref < 0 || next < 0)
-			return pulseq_fail(f, r.line, "extension %u refers to type %d (at most 63), "
-					   "row %d, next %d", r.id, type, ref, next);
+			return pulseq_fail(f, r.line,
+					   "extension %u refers to type %d (at most 63), "
+					   "row %d, next %d",
+					   r.id, type, ref, next);
 		r.type = (uint32_t)type;
 		r.ref = (uint32_t)ref;
 		r.next = (uint32_t)next;
@@ -377,9 +409,9 @@ static const struct {
 	const char *name;
 	size_t least; /* bytes of a row */
 } extensions[] = {
-	{ SECTION_TRIGGERS, "TRIGGERS", 28 },  { SECTION_LABELSET, "LABELSET", 12 },
-	{ SECTION_LABELINC, "LABELINC", 12 },  { SECTION_SOFT_DELAYS, "DELAYS", 28 },
-	{ SECTION_SHIMS, "RF_SHIMS", 8 },      { SECTION_ROTATIONS, "ROTATIONS", 36 },
+	{ SECTION_TRIGGERS, "TRIGGERS", 28 }, { SECTION_LABELSET, "LABELSET", 12 },
+	{ SECTION_LABELINC, "LABELINC", 12 }, { SECTION_SOFT_DELAYS, "DELAYS", 28 },
+	{ SECTION_SHIMS, "RF_SHIMS", 8 },     { SECTION_ROTATIONS, "ROTATIONS", 36 },
 };
 
 static precess_status read_extension(struct file *f, struct cursor *c, size_t which)
@@ -402,12 +434,23 @@ static precess_status read_extension(struct file *f, struct cursor *c, size_t wh
 		if (!has(c, extensions[which].least))
 			return truncated(f, c, name);
 		switch (extensions[which].code) {
-		case SECTION_LABELSET:	  st = read_label(f, c, false); break;
-		case SECTION_LABELINC:	  st = read_label(f, c, true); break;
-		case SECTION_SOFT_DELAYS: st = read_delay(f, c); break;
-		case SECTION_SHIMS:	  st = read_shim(f, c); break;
-		case SECTION_ROTATIONS:	  st = read_rotation(f, c); break;
-		default:		  take(c, 28);
+		case SECTION_LABELSET:
+			st = read_label(f, c, false);
+			break;
+		case SECTION_LABELINC:
+			st = read_label(f, c, true);
+			break;
+		case SECTION_SOFT_DELAYS:
+			st = read_delay(f, c);
+			break;
+		case SECTION_SHIMS:
+			st = read_shim(f, c);
+			break;
+		case SECTION_ROTATIONS:
+			st = read_rotation(f, c);
+			break;
+		default:
+			take(c, 28);
 		}
 		if (st)
 			break;
@@ -486,15 +529,23 @@ static precess_status read_section(struct file *f, struct cursor *c, uint64_t se
 			return read_extension(f, c, i);
 	}
 	switch (code) {
-	case SECTION_DEFINITIONS: return read_definitions(f, c);
-	case SECTION_BLOCKS:	  return read_blocks(f, c);
-	case SECTION_SHAPES:	  return read_shapes(f, c);
-	case SECTION_DELAYS:	  return skip_delays(f, c);
-	case SECTION_EXTENSIONS:  return read_links(f, c);
-	case SECTION_SIGNATURE:	  return read_signature(f, c, bytes);
+	case SECTION_DEFINITIONS:
+		return read_definitions(f, c);
+	case SECTION_BLOCKS:
+		return read_blocks(f, c);
+	case SECTION_SHAPES:
+		return read_shapes(f, c);
+	case SECTION_DELAYS:
+		return skip_delays(f, c);
+	case SECTION_EXTENSIONS:
+		return read_links(f, c);
+	case SECTION_SIGNATURE:
+		return read_signature(f, c, bytes);
 	default:
-		return pulseq_fail(f, c->line - 8, "no section has the code 0x%016llx; is the file "
-				   "whole?", (unsigned long long)section);
+		return pulseq_fail(f, c->line - 8,
+				   "no section has the code 0x%016llx; is the file "
+				   "whole?",
+				   (unsigned long long)section);
 	}
 }
 
@@ -513,8 +564,10 @@ precess_status pulseq_binary(struct file *f, const char *bytes, size_t n)
 	take(&c, 8); /* the revision */
 	TRY(pulseq_set_version(f, major, minor, 8));
 	if (f->version < 1005)
-		return pulseq_fail(f, 8, "a binary file of version 1.%d does not hold all delays; "
-				   "write it as text, or as 1.5", f->version % 1000);
+		return pulseq_fail(f, 8,
+				   "a binary file of version 1.%d does not hold all delays; "
+				   "write it as text, or as 1.5",
+				   f->version % 1000);
 	while (c.p < c.end) {
 		if (!has(&c, 8))
 			return truncated(f, &c, "the code of a section");

@@ -19,11 +19,11 @@ struct state {
 	struct builder b;
 	struct file *f;
 	struct ir *ir;
-	int64_t now;             /* ps, without soft delays */
-	ir_scalar soft;          /* what soft delays add to it */
-	double edge[3];          /* Hz/m where the gradients of the block before ended, at its end */
+	int64_t now;    /* ps, without soft delays */
+	ir_scalar soft; /* what soft delays add to it */
+	double edge[3]; /* Hz/m where the gradients of the block before ended, at its end */
 	int32_t label[IR_LABELS];
-	const char *text[64];    /* by which of the six columns are there */
+	const char *text[64]; /* by which of the six columns are there */
 	uint32_t line;
 	int64_t length, longest; /* of the block: as told (or 0), and of its events */
 	struct played played[3], turned[3];
@@ -32,9 +32,9 @@ struct state {
 	const struct delay_row *delay;
 	struct soft_value {
 		bool used;
-		double lo, hi, first;    /* what its blocks' durations allow; that of the first */
-		uint32_t param;          /* of the IR, + 1 */
-	} soft_value[64];        /* by the soft delay's number */
+		double lo, hi, first; /* what its blocks' durations allow; that of the first */
+		uint32_t param;       /* of the IR, + 1 */
+	} soft_value[64];             /* by the soft delay's number */
 	uint32_t n_adc, adc_samples, last_label;
 	uint64_t n_sample;
 	bool even_adc;

@@ -1,5 +1,6 @@
-/* Whether two IRs play the same: every event at the same time with the same numbers, whatever blocks
- * and delays they stand in. The centres of pulses and texts are for people and do not count. */
+/* Whether two IRs play the same: every event at the same time with the same numbers, whatever
+ * blocks and delays they stand in. The centres of pulses and texts are for people and do not
+ * count. */
 #include "compiler/pulseq/internal.h"
 
 #include <math.h>
@@ -48,7 +49,8 @@ static struct timed *collect(uint32_t *n, const struct ir *ir, const double *par
 		for (uint32_t i = k->first_event; i < k->first_event + k->n_event; i++) {
 			const struct ir_event *e = &ir->event[i];
 
-			if ((e->kind == IR_GRAD && fabs(ir_eval(ir, e->amplitude, param)) <= nothing) ||
+			if ((e->kind == IR_GRAD &&
+			     fabs(ir_eval(ir, e->amplitude, param)) <= nothing) ||
 			    (e->kind == IR_RF && ir_eval(ir, e->flip, param) == 0))
 				continue;
 			t[(*n)++] = (struct timed){ begin + ir_eval(ir, e->start, param), i,
@@ -104,8 +106,7 @@ static const char *difference(const struct ir *a, const struct ir_event *x, cons
 		double u = ir_eval(a, x->flip, pa), v = ir_eval(b, y->flip, pb);
 		double turn = u * v < 0 ? 3.14159265358979323846 : 0; /* -90 degrees of phase 0 */
 
-		if (!same_shape(a, x, fabs(u), b, y, fabs(v),
-				tolerance * fabs(u)))
+		if (!same_shape(a, x, fabs(u), b, y, fabs(v), tolerance * fabs(u)))
 			return "flip angle or shape";
 		if (!same_angle(ir_eval(a, x->phase, pa) + turn, ir_eval(b, y->phase, pb),
 				tolerance))
@@ -117,7 +118,9 @@ static const char *difference(const struct ir *a, const struct ir_event *x, cons
 		    (!near(SCALAR(rise), 0, 1e-12) || !near(SCALAR(flat), 0, 1e-12)))
 			return "ramps";
 		return same_shape(a, x, ir_eval(a, x->amplitude, pa), b, y,
-				  ir_eval(b, y->amplitude, pb), slack) ? NULL : "amplitude";
+				  ir_eval(b, y->amplitude, pb), slack)
+			       ? NULL
+			       : "amplitude";
 	}
 	if (x->n != y->n)
 		return "number of samples";
@@ -130,8 +133,8 @@ static const char *difference(const struct ir *a, const struct ir_event *x, cons
 	return near(SCALAR(freq), tolerance, 1e-6) ? NULL : "frequency";
 }
 
-precess_status pulseq_same(const struct ir *a, const double *pa, const struct ir *b, const double *pb,
-			   double tolerance)
+precess_status pulseq_same(const struct ir *a, const double *pa, const struct ir *b,
+			   const double *pb, double tolerance)
 {
 	static const char *const kind[] = { "pulse", "gradient", "readout" };
 	precess_status st = PRECESS_OK;
@@ -157,8 +160,8 @@ precess_status pulseq_same(const struct ir *a, const double *pa, const struct ir
 		else
 			what = difference(a, e, pa, b, f, pb, tolerance, slack);
 		if (what)
-			st = precess_fail(PRECESS_EINVAL, "event %u, a %s at %.12g s: another %s", i,
-					  kind[e->kind], x[i].start, what);
+			st = precess_fail(PRECESS_EINVAL, "event %u, a %s at %.12g s: another %s",
+					  i, kind[e->kind], x[i].start, what);
 	}
 	free(x);
 	free(y);

@@ -34,13 +34,20 @@ static enum ir_use use_of(const struct file *f, const struct row *r, double flip
 	if (f->version < 1005)
 		return fabs(flip) < 1.6 ? IR_USE_excitation : IR_USE_refocusing;
 	switch ((int)r->v[COLUMN_use]) {
-	case 'e': return IR_USE_excitation;
-	case 'r': return IR_USE_refocusing;
-	case 'i': return IR_USE_inversion;
-	case 's': return IR_USE_saturation;
-	case 'p': return IR_USE_preparation;
-	case 'o': return IR_USE_other;
-	default:  return IR_USE_undefined;
+	case 'e':
+		return IR_USE_excitation;
+	case 'r':
+		return IR_USE_refocusing;
+	case 'i':
+		return IR_USE_inversion;
+	case 's':
+		return IR_USE_saturation;
+	case 'p':
+		return IR_USE_preparation;
+	case 'o':
+		return IR_USE_other;
+	default:
+		return IR_USE_undefined;
 	}
 }
 
@@ -53,9 +60,12 @@ static precess_status one_channel(double *magnitude, double *turn, const struct 
 	*turn = r->v[1];
 	for (uint32_t i = 1; i < r->n; i++) {
 		if (r->v[2 * i] != r->v[0] || r->v[2 * i + 1] != r->v[1])
-			return pulseq_fail(s->f, s->line, "the block plays its pulse with RF shim %u, "
-					   "which differs among its %u channels; parallel transmission "
-					   "is not supported", r->id, r->n);
+			return pulseq_fail(
+				s->f, s->line,
+				"the block plays its pulse with RF shim %u, "
+				"which differs among its %u channels; parallel transmission "
+				"is not supported",
+				r->id, r->n);
 	}
 	return PRECESS_OK;
 }
@@ -82,8 +92,8 @@ precess_status pulseq_add_rf(struct state *s, int64_t id)
 	e.duration = pulseq_seconds(s->ir, p->duration);
 	e.center = pulseq_seconds(s->ir, p->center);
 	e.flip = ir_const(s->ir, p->amplitude * magnitude);
-	e.phase = ir_const(s->ir, r->v[COLUMN_phase] + ppm(s, r, COLUMN_phase_ppm) + p->phase +
-				  turn);
+	e.phase = ir_const(s->ir,
+			   r->v[COLUMN_phase] + ppm(s, r, COLUMN_phase_ppm) + p->phase + turn);
 	e.freq = ir_const(s->ir, r->v[COLUMN_freq] + ppm(s, r, COLUMN_freq_ppm));
 	e.shape = p->shape;
 	e.use = use_of(s->f, r, p->amplitude);
@@ -210,8 +220,8 @@ static uint32_t straight(double *slope, const struct shape *p, uint32_t i)
 }
 
 /* Samples [i, i + n) of a readout, whose phase changes by `slope` per sample. */
-static void emit_adc(struct state *s, const struct row *r, int64_t delay, int64_t dwell,
-		     uint32_t i, uint32_t n, double phase, double slope)
+static void emit_adc(struct state *s, const struct row *r, int64_t delay, int64_t dwell, uint32_t i,
+		     uint32_t n, double phase, double slope)
 {
 	double freq = r->v[COLUMN_freq] + ppm(s, r, COLUMN_freq_ppm), d = 1e-12 * (double)dwell;
 	struct ir_event e = blank_event(IR_ADC);
@@ -241,14 +251,17 @@ static precess_status emit_windows(struct state *s, const struct row *r, int64_t
 	if (r->v[COLUMN_phase_shape] != 0) {
 		TRY(pulseq_need_shape(&p, s->f, r, COLUMN_phase_shape));
 		if (p->n != n)
-			return pulseq_fail(s->f, r->line, "a readout of %u samples, whose phase shape "
-					   "%u has %u", n, p->id, p->n);
+			return pulseq_fail(s->f, r->line,
+					   "a readout of %u samples, whose phase shape "
+					   "%u has %u",
+					   n, p->id, p->n);
 	}
 	for (uint32_t i = 0; i < n; i += m) {
 		m = p ? straight(&slope, p, i) : n;
 		if (m < n && !s->f->told[4]) {
 			s->f->told[4] = true;
-			pulseq_warn(s->f, r->line, "a readout's phase shape is no straight line: its "
+			pulseq_warn(s->f, r->line,
+				    "a readout's phase shape is no straight line: its "
 				    "samples are taken in several windows");
 		}
 		emit_adc(s, r, delay, dwell, i, m, p ? p->sample[i] : 0, slope);

@@ -80,8 +80,10 @@ precess_status pulseq_extend(struct state *s, int64_t id)
 			if (!l)
 				return pulseq_missing(s, "extension", at);
 			if (++steps > 1000)
-				return pulseq_fail(s->f, l->line, "extension %u leads back to "
-						   "itself", l->id);
+				return pulseq_fail(s->f, l->line,
+						   "extension %u leads back to "
+						   "itself",
+						   l->id);
 			if ((st = apply_link(s, l, increment)))
 				return st;
 		}
@@ -110,7 +112,8 @@ static const char *param_name(struct state *s, const struct delay_row *r)
 static void narrow(struct state *s, const struct delay_row *r, int64_t length)
 {
 	double half = 0.5 * s->f->block_raster + 1e-9;
-	double at = (1e-12 * (double)length - r->offset) * r->factor, reach = half * fabs(r->factor);
+	double at = (1e-12 * (double)length - r->offset) * r->factor,
+	       reach = half * fabs(r->factor);
 
 	if (r->number >= PRECESS_COUNT(s->soft_value))
 		return;
@@ -164,8 +167,13 @@ static double choose(const struct soft_value *v)
  * nothing else limits it. */
 static uint32_t declare_param(struct state *s, const struct delay_row *r, double value)
 {
-	struct ir_param p = { .index = -1, .type = "time", .dim = { .s = 1 }, .value = value,
-			      .span = span_none, .range_span = span_none, .lo = 0 };
+	struct ir_param p = { .index = -1,
+			      .type = "time",
+			      .dim = { .s = 1 },
+			      .value = value,
+			      .span = span_none,
+			      .range_span = span_none,
+			      .lo = 0 };
 	double hi = INFINITY;
 
 	for (size_t i = 0; i < s->f->n_delay; i++) {
@@ -197,28 +205,34 @@ precess_status pulseq_soft_delay(ir_scalar *out, struct state *s)
 
 	*out = PULSEQ_FIXED;
 	if (s->longest > 0)
-		return pulseq_fail(s->f, s->line, "soft delay %s is in a block that plays something; "
-				   "it wants one of its own", r->hint);
+		return pulseq_fail(s->f, s->line,
+				   "soft delay %s is in a block that plays something; "
+				   "it wants one of its own",
+				   r->hint);
 	if (r->number >= PRECESS_COUNT(s->soft_value))
-		return pulseq_fail(s->f, s->line, "soft delay %s has the number %u; numbers are at "
-				   "most %zu", r->hint, r->number, PRECESS_COUNT(s->soft_value) - 1);
+		return pulseq_fail(s->f, s->line,
+				   "soft delay %s has the number %u; numbers are at "
+				   "most %zu",
+				   r->hint, r->number, PRECESS_COUNT(s->soft_value) - 1);
 	v = &s->soft_value[r->number];
 	if (!v->param)
 		v->param = declare_param(s, r, choose(v)) + 1;
 	exact = v->param ? r->offset + s->ir->param[v->param - 1].value / r->factor : INFINITY;
 	if (fabs(exact - told) <= 0.5 * s->f->block_raster + 1e-9) {
 		*out = ir_add(s->ir, ir_const(s->ir, r->offset),
-			      ir_scale(s->ir, 1 / r->factor,
-				       ir_param_scalar(s->ir, v->param - 1)));
+			      ir_scale(s->ir, 1 / r->factor, ir_param_scalar(s->ir, v->param - 1)));
 		if (fabs(exact - told) > 1e-9)
 			*out = ir_binary(s->ir, IR_ROUND, *out,
 					 ir_const(s->ir, s->f->block_raster));
 		return PRECESS_OK;
 	}
 	if (!s->f->told[2])
-		pulseq_warn(s->f, s->line, "soft delay %s: the block's duration belongs to another "
-			    "value than that of other blocks, or to one out of its range; it stays as "
-			    "it is", r->hint);
+		pulseq_warn(
+			s->f, s->line,
+			"soft delay %s: the block's duration belongs to another "
+			"value than that of other blocks, or to one out of its range; it stays as "
+			"it is",
+			r->hint);
 	s->f->told[2] = true;
 	return PRECESS_OK;
 }

@@ -104,8 +104,10 @@ precess_status pulseq_add_rotation(struct file *f, struct rotation_row r)
 		norm += r.q[i] * r.q[i];
 	norm = sqrt(norm);
 	if (!(fabs(norm - 1) < 1e-2)) /* files tell six digits */
-		return pulseq_fail(f, r.line, "the quaternion of rotation %u has the norm %g; it "
-				   "wants 1", r.id, norm);
+		return pulseq_fail(f, r.line,
+				   "the quaternion of rotation %u has the norm %g; it "
+				   "wants 1",
+				   r.id, norm);
 	for (int i = 0; i < 4; i++)
 		r.q[i] /= norm;
 	return PULSEQ_APPEND(f, rotation, &r);
@@ -120,7 +122,8 @@ static precess_status read_rotation(struct file *f, const struct word *w, int n,
 		return st;
 	for (int i = 0; i < 4; i++) {
 		if (n != 5 || !pulseq_number(&r.q[i], w[i + 1]))
-			return pulseq_fail(f, line, "a rotation has a number and the four parts of "
+			return pulseq_fail(f, line,
+					   "a rotation has a number and the four parts of "
 					   "a quaternion");
 	}
 	return pulseq_add_rotation(f, r);
@@ -136,8 +139,10 @@ static precess_status read_shim(struct file *f, const struct word *w, int n, uin
 	if ((st = pulseq_read_id(&r.id, f, w[0], line, "an RF shim")))
 		return st;
 	if (n < 2 || !pulseq_integer(&channels, w[1], 1, CHANNELS) || n != 2 + 2 * channels)
-		return pulseq_fail(f, line, "an RF shim has a number, how many channels there are "
-				   "(at most %d), and magnitude and phase of each", CHANNELS);
+		return pulseq_fail(f, line,
+				   "an RF shim has a number, how many channels there are "
+				   "(at most %d), and magnitude and phase of each",
+				   CHANNELS);
 	r.n = (uint32_t)channels;
 	r.v = arena_alloc(f->arena, 2 * r.n * sizeof *r.v);
 	for (uint32_t i = 0; i < 2 * r.n; i++) {
@@ -167,7 +172,8 @@ static precess_status read_delay(struct file *f, const struct word *w, int n, ui
 		return st;
 	if (n != 5 || !pulseq_integer(&number, w[1], 0, UINT32_MAX - 1) ||
 	    !pulseq_number(&r.offset, w[2]) || !pulseq_number(&r.factor, w[3]))
-		return pulseq_fail(f, line, "a soft delay has two numbers, an offset in us, a factor "
+		return pulseq_fail(f, line,
+				   "a soft delay has two numbers, an offset in us, a factor "
 				   "and a hint");
 	r.number = (uint32_t)number;
 	r.offset *= 1e-6;
@@ -185,7 +191,8 @@ static precess_status read_link(struct file *f, const struct word *w, int n, uin
 	if (n != 4 || !pulseq_integer(&type, w[1], 0, 63) ||
 	    !pulseq_integer(&ref, w[2], 0, UINT32_MAX - 1) ||
 	    !pulseq_integer(&next, w[3], 0, UINT32_MAX - 1))
-		return pulseq_fail(f, line, "a row of [EXTENSIONS] has a number, a type (at most "
+		return pulseq_fail(f, line,
+				   "a row of [EXTENSIONS] has a number, a type (at most "
 				   "63), what it refers to and the next one's number");
 	if ((st = pulseq_read_id(&r.id, f, w[0], line, "[EXTENSIONS]")))
 		return st;
@@ -228,8 +235,9 @@ precess_status pulseq_extensions(struct file *f, struct cursor *c)
 
 		if (pulseq_word_is(w[0], "extension")) {
 			if (n != 3 || !pulseq_integer(&type, w[2], 0, 63))
-				return pulseq_fail(f, line, "expected `extension NAME NUMBER`, the "
-							    "number at most 63");
+				return pulseq_fail(f, line,
+						   "expected `extension NAME NUMBER`, the "
+						   "number at most 63");
 			now = pulseq_extension_of(w[1]);
 			f->type[type] = now;
 			f->type_name[type] = arena_copy(f->arena, w[1].p, w[1].n);

@@ -1,5 +1,5 @@
-/* Numbers that change from repetition to repetition, as people would write them: a constant, a line in
- * the counters, a change of sign or of value with every second one, a parabola of an angle (RF
+/* Numbers that change from repetition to repetition, as people would write them: a constant, a line
+ * in the counters, a change of sign or of value with every second one, a parabola of an angle (RF
  * spoiling); else a table. */
 #include "compiler/pulseq/source.h"
 
@@ -65,7 +65,8 @@ static int depends(bool on[REROLL_DEPTH], const double *v, const struct loops *l
 }
 
 /* ------------------------------------------------------------------ lines */
-static bool is_line(double slope[REROLL_DEPTH], const double *v, const struct loops *l, double slack)
+static bool is_line(double slope[REROLL_DEPTH], const double *v, const struct loops *l,
+		    double slack)
 {
 	uint32_t size = loops_size(l), c[REROLL_DEPTH];
 
@@ -276,8 +277,8 @@ static uint32_t period(const double *v, uint32_t n, double slack)
 
 /* As a formula of the counter modulo the period; false when there is no short one. Only counter d
  * changes anything. */
-static bool is_periodic(double **cycle, struct loops *sub, const double *v, const struct loops *l, int d,
-			struct arena *arena, double slack)
+static bool is_periodic(double **cycle, struct loops *sub, const double *v, const struct loops *l,
+			int d, struct arena *arena, double slack)
 {
 	uint32_t n = l->count[d], step = along(l, d, 1), p;
 	double *own = calloc(n, sizeof *own);

@@ -164,6 +164,10 @@ precess_status pulseq_binary(struct file *f, const char *bytes, size_t n);
 /* The next block's columns; *place says where it stands. False after the last. */
 bool pulseq_binary_block(int64_t *column, struct file *f, struct cursor *c, uint32_t *place);
 
+/* limits.c: the steepest ramp in 1/s, for an amplitude of 1. A ramp of no duration belongs to what
+ * joins it. */
+double pulseq_steepest(const struct ir *ir, const double *param, const struct ir_event *e);
+
 /* signature.c: warns when what is signed is not what is there. */
 void pulseq_check_signature(struct file *f, const char *bytes, size_t n);
 void pulseq_check_hash(struct file *f, const char *bytes, size_t n, const char *hash);

@@ -16,23 +16,22 @@ static precess_status above(const struct writer *w, const char *what, double hav
 {
 	char text[200];
 
-	snprintf(text, sizeof text, "%s of %.5g %s exceeds the system's %.5g %s", what, have / scale,
-		 unit, limit / scale, unit);
+	snprintf(text, sizeof text, "%s of %.5g %s exceeds the system's %.5g %s", what,
+		 have / scale, unit, limit / scale, unit);
 	return pulseq_refuse(w, text);
 }
 
-/* The steepest ramp, in T/m/s, for an amplitude of 1. A ramp of no duration belongs to what joins it. */
-static double steepest(const struct writer *w, const struct ir_event *e)
+double pulseq_steepest(const struct ir *ir, const double *param, const struct ir_event *e)
 {
 	double rise, fall, before, most = 0;
 	const struct ir_shape *s;
 
 	if (e->shape == IR_NO_SHAPE) {
-		rise = value(w, e->rise);
-		fall = value(w, e->fall);
+		rise = ir_eval(ir, e->rise, param);
+		fall = ir_eval(ir, e->fall, param);
 		return fmax(rise > 0 ? 1 / rise : 0, fall > 0 ? 1 / fall : 0);
 	}
-	s = &w->ir->shape[e->shape];
+	s = &ir->shape[e->shape];
 	before = s->first;
 	for (uint32_t i = 0; i <= s->n; i++) {
 		double here = i < s->n ? s->sample[i] : s->last;
@@ -40,7 +39,7 @@ static double steepest(const struct writer *w, const struct ir_event *e)
 		most = fmax(most, fabs(here - before) * (i == 0 || i == s->n ? 2 : 1));
 		before = here;
 	}
-	return most * s->n / value(w, e->duration);
+	return most * s->n / ir_eval(ir, e->duration, param);
 }
 
 static void ends(double *first, double *last, const struct writer *w, const struct ir_event *e)
@@ -76,15 +75,15 @@ static precess_status check_event(const struct writer *w, const struct ir_event 
 	double have;
 
 	if (e->kind == IR_RF) {
-		have = fabs(value(w, e->flip)) / (6.283185307179586476925 * s->gamma *
-						  value(w, e->duration)) * peak(w, e);
+		have = fabs(value(w, e->flip)) /
+		       (6.283185307179586476925 * s->gamma * value(w, e->duration)) * peak(w, e);
 		if (have > s->max_b1 * MARGIN)
 			return above(w, "a pulse", have, s->max_b1, "uT", 1e-6);
 	} else if (e->kind == IR_GRAD) {
 		have = fabs(value(w, e->amplitude)) * peak(w, e);
 		if (have > s->max_grad * MARGIN)
 			return above(w, "a gradient", have, s->max_grad, "mT/m", 1e-3);
-		have = fabs(value(w, e->amplitude)) * steepest(w, e);
+		have = fabs(value(w, e->amplitude)) * pulseq_steepest(w->ir, w->param, e);
 		if (have > s->max_slew * MARGIN)
 			return above(w, "a slew rate", have, s->max_slew, "T/m/s", 1);
 	}
@@ -106,7 +105,7 @@ static precess_status check_edge(struct edge *edge, const struct writer *w, doub
 	if (fabs(first - before) > 1e-4 * w->ir->system.max_grad ||
 	    (before == 0 && edge->value != 0 && fabs(edge->value) > 1e-4 * w->ir->system.max_grad))
 		return pulseq_refuse(w, "a gradient jumps where it begins or where the one before "
-				 "ends; give it ramps");
+					"ends; give it ramps");
 	*edge = (struct edge){ start + value(w, e->duration), last };
 	return PRECESS_OK;
 }

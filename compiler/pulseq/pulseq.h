@@ -1,11 +1,12 @@
-/* Pulseq files, versions 1.2 to 1.5 as text and 1.5 in binary: read straight into an IR whose scalars
- * are constants, but for the parameters that soft delays are, and written from one.
+/* Pulseq files, versions 1.2 to 1.5 as text and 1.5 in binary: read straight into an IR whose
+ * scalars are constants, but for the parameters that soft delays are, and written from one.
  *
  * The format: tables of events, each with a number; a block names up to six of them. Conventions
  * that differ between versions are columns.def's and shape.c's; what the files leave out (rasters
  * before 1.4, gradients' edge values before 1.5) is restored as Pulseq's own toolbox does.
  *
- * Failures name the line, or the byte of a binary file: "scan.seq:17: what; what to do". The caller frees what it gets. */
+ * Failures name the line, or the byte of a binary file: "scan.seq:17: what; what to do". The
+ * caller frees what it gets. */
 #ifndef COMPILER_PULSEQ_PULSEQ_H
 #define COMPILER_PULSEQ_PULSEQ_H
 
@@ -23,17 +24,16 @@ precess_status pulseq_parse(struct ir **out, const char *bytes, size_t n, const 
 			    struct text *warnings);
 precess_status pulseq_read(struct ir **out, const char *path, struct text *warnings);
 
-/* Writes version 1.`minor` (4 or 5) at the parameters' values (NULL: the defaults), signed. The system's
- * limits are checked first. In 1.5 parameters on which nothing but pure delays depends are soft
- * delays. Between resets `tr` seconds pass; 0: resets are left out. What the format cannot hold is
- * refused by name; what it can do without is told in `warnings`. */
+/* Writes version 1.`minor` (4 or 5) at the parameters' values (NULL: the defaults), signed. The
+ * system's limits are checked first. In 1.5 parameters on which nothing but pure delays depends are
+ * soft delays. Between resets `tr` seconds pass; 0: resets are left out. What the format cannot
+ * hold is refused by name; what it can do without is told in `warnings`. */
 precess_status pulseq_write(struct text *out, const struct ir *ir, const double *param, int minor,
 			    double tr, struct text *warnings);
 
 /* Whether both play the same events at the same times (to a nanosecond), at these parameter values;
- * gradients agree to a tolerance such as 1e-9 of the largest one, pulses to that of their own, phases
- * to 100 times that in rad.
- * The failure's text tells the first difference. */
+ * gradients agree to a tolerance such as 1e-9 of the largest one, pulses to that of their own,
+ * phases to 100 times that in rad. The failure's text tells the first difference. */
 precess_status pulseq_same(const struct ir *a, const double *param_a, const struct ir *b,
 			   const double *param_b, double tolerance);
 

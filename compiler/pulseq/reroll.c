@@ -1,6 +1,6 @@
-/* Loops found again: neighbouring stretches of the same structure become one, shortest stretches first,
- * until nothing repeats. What a loop's repetitions may differ in is left out of the keys: amplitudes,
- * phases, frequency offsets of pulses and windows, labels. */
+/* Loops found again: neighbouring stretches of the same structure become one, shortest stretches
+ * first, until nothing repeats. What a loop's repetitions may differ in is left out of the keys:
+ * amplitudes, phases, frequency offsets of pulses and windows, labels. */
 #include "compiler/pulseq/source.h"
 
 #include "compiler/pulseq/internal.h"
@@ -52,8 +52,11 @@ static precess_status add_node(uint32_t *index, struct reroll *r, const struct r
 static precess_status make_loop(uint32_t *index, struct reroll *r, const uint32_t *at, uint32_t p,
 				uint32_t n)
 {
-	struct reroll_node loop = { .key = mix(n, p), .block = r->node[at[0]].block, .count = n,
-				    .first = (uint32_t)r->n_child, .n = p };
+	struct reroll_node loop = { .key = mix(n, p),
+				    .block = r->node[at[0]].block,
+				    .count = n,
+				    .first = (uint32_t)r->n_child,
+				    .n = p };
 	precess_status st = PRECESS_OK;
 
 	for (uint32_t i = 0; i < p; i++) {

@@ -75,12 +75,13 @@ static void corner(int64_t *t, double *v, const struct state *s, const struct pi
 	const struct ir_shape *f;
 
 	if (p->shape == IR_NO_SHAPE) {
-		*t = p->start + (i > 0 ? p->rise : 0) + (i > 1 ? p->flat : 0) + (i > 2 ? p->fall : 0);
+		*t = p->start + (i > 0 ? p->rise : 0) + (i > 1 ? p->flat : 0) +
+		     (i > 2 ? p->fall : 0);
 		*v = i == 1 || i == 2;
 		return;
 	}
 	f = &s->ir->shape[p->shape];
-	*t = i == 0 ? p->start
+	*t = i == 0     ? p->start
 	     : i > f->n ? p->start + p->duration
 			: p->start + llround((i - 0.5) / f->n * (double)p->duration);
 	*v = i == 0 ? f->first : i > f->n ? f->last : f->sample[i - 1];
@@ -88,8 +89,8 @@ static void corner(int64_t *t, double *v, const struct state *s, const struct pi
 
 /* Adds to u, v what the pieces are worth at both ends of [t0, t1], within which none has a corner.
  * Pieces are in order of time; *at, *edge remember where the last call was. */
-static void add_values(double *u, double *v, const struct state *s, const struct played *p, double k,
-		       int64_t t0, int64_t t1, size_t *at, uint32_t *edge)
+static void add_values(double *u, double *v, const struct state *s, const struct played *p,
+		       double k, int64_t t0, int64_t t1, size_t *at, uint32_t *edge)
 {
 	int64_t a, b;
 	double x, y;

@@ -21,10 +21,22 @@ static void md5_block(uint32_t state[4], const unsigned char *p, const uint32_t 
 		uint32_t mixed, k, n = turn[i / 16][i % 4];
 
 		switch (i / 16) {
-		case 0:  mixed = (b & c) | (~b & d); k = (uint32_t)i; break;
-		case 1:  mixed = (d & b) | (~d & c); k = (uint32_t)(5 * i + 1) % 16; break;
-		case 2:  mixed = b ^ c ^ d; k = (uint32_t)(3 * i + 5) % 16; break;
-		default: mixed = c ^ (b | ~d); k = (uint32_t)(7 * i) % 16; break;
+		case 0:
+			mixed = (b & c) | (~b & d);
+			k = (uint32_t)i;
+			break;
+		case 1:
+			mixed = (d & b) | (~d & c);
+			k = (uint32_t)(5 * i + 1) % 16;
+			break;
+		case 2:
+			mixed = b ^ c ^ d;
+			k = (uint32_t)(3 * i + 5) % 16;
+			break;
+		default:
+			mixed = c ^ (b | ~d);
+			k = (uint32_t)(7 * i) % 16;
+			break;
 		}
 		mixed += a + sine[i] + word[k];
 		a = d;
@@ -72,8 +84,10 @@ static bool fits(char have[33], const char *bytes, size_t n, const char *hash)
 
 static void tell(struct file *f, const char *have, const char *hash)
 {
-	pulseq_warn(f, 1, "the file was changed after it was signed: its MD5 sum is %s, its "
-			  "signature says %.40s", have, hash);
+	pulseq_warn(f, 1,
+		    "the file was changed after it was signed: its MD5 sum is %s, its "
+		    "signature says %.40s",
+		    have, hash);
 }
 
 void pulseq_check_hash(struct file *f, const char *bytes, size_t n, const char *hash)
@@ -84,8 +98,8 @@ void pulseq_check_hash(struct file *f, const char *bytes, size_t n, const char *
 		tell(f, have, hash);
 }
 
-/* JEMRIS signs the end of line in front of [SIGNATURE], too; other programs turned ends of lines into
- * those of Windows after signing. */
+/* JEMRIS signs the end of line in front of [SIGNATURE], too; other programs turned ends of lines
+ * into those of Windows after signing. */
 static void check_text(struct file *f, const char *bytes, size_t n, const char *hash)
 {
 	char have[33], other[33], *unix_lines;

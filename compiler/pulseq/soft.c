@@ -1,6 +1,7 @@
-/* Parameters that are pure delays: blocks without events last a constant plus a share of one of them,
- * and nothing else of the sequence depends on it but when things happen. All other parameters have
- * their values. Roundings to rasters are left out of the formulas: whoever plays the file rounds again. */
+/* Parameters that are pure delays: blocks without events last a constant plus a share of one of
+ * them, and nothing else of the sequence depends on it but when things happen. All other parameters
+ * have their values. Roundings to rasters are left out of the formulas: whoever plays the file
+ * rounds again. */
 #include "compiler/pulseq/write.h"
 
 #include <math.h>
@@ -57,8 +58,8 @@ static bool add_line(double *offset, double *slope, const struct writer *w, uint
 		*offset += k * x->value;
 		return true;
 	case IR_PARAM:
-		*(x->param == param ? slope : offset) +=
-			k * (x->param == param ? 1 : w->param[x->param]);
+		*(x->param == param ? slope
+				    : offset) += k * (x->param == param ? 1 : w->param[x->param]);
 		return true;
 	case IR_ROUND:
 	case IR_CEIL:
@@ -76,8 +77,8 @@ static bool add_line(double *offset, double *slope, const struct writer *w, uint
 	}
 }
 
-/* `on`: of the parameters that may be soft delays, those that the block depends on. False when it does
- * as no soft delay can. */
+/* `on`: of the parameters that may be soft delays, those that the block depends on. False when it
+ * does as no soft delay can. */
 static bool soft_block(struct soft_delay *d, const struct writer *w, const struct ir_block *b,
 		       uint64_t on)
 {

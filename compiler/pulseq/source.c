@@ -1,6 +1,6 @@
-/* An IR as source in the language: loops found again, what stays the same under a name, what changes
- * as a formula of the loops' counters or as a table. The driver compiles the result and compares it
- * with the IR, so that a mistake here is no wrong sequence. */
+/* An IR as source in the language: loops found again, what stays the same under a name, what
+ * changes as a formula of the loops' counters or as a table. The driver compiles the result and
+ * compares it with the IR, so that a mistake here is no wrong sequence. */
 #include "compiler/pulseq/source.h"
 
 #include "compiler/pulseq/internal.h"
@@ -27,11 +27,11 @@ struct writer {
 	struct tables tables;
 	struct name *name;
 	size_t n_name, cap_name;
-	const char **shape;        /* of the IR: its name, or NULL */
+	const char **shape; /* of the IR: its name, or NULL */
 	struct pulseq_samples *samples;
 	size_t n_samples, cap_samples;
-	double *v;                 /* room for one number of every block */
-	double grad_slack;         /* T/m */
+	double *v;         /* room for one number of every block */
+	double grad_slack; /* T/m */
 };
 
 static double value(const struct writer *w, ir_scalar e)
@@ -48,7 +48,8 @@ static void put_time(struct text *t, double seconds)
 }
 
 /* `body` under a name that begins with `prefix`: one for equal bodies. */
-static precess_status named(const char **out, struct writer *w, const char *prefix, const char *body)
+static precess_status named(const char **out, struct writer *w, const char *prefix,
+			    const char *body)
 {
 	struct name own = { NULL, body };
 	unsigned n = 1;
@@ -132,8 +133,8 @@ static bool is_real(const struct ir_shape *s)
 	return true;
 }
 
-/* Short ones stand in the source, long and complex ones in the data file beside it. A gradient's are
- * for an amplitude of 1 mT/m. */
+/* Short ones stand in the source, long and complex ones in the data file beside it. A gradient's
+ * are for an amplitude of 1 mT/m. */
 static precess_status put_samples(struct text *t, struct writer *w, uint32_t shape)
 {
 	const struct ir_shape *s = &w->ir->shape[shape];
@@ -401,8 +402,10 @@ static precess_status put_block(struct writer *w, uint32_t block)
 	precess_status st = PRECESS_OK;
 
 	if (b->n_event > MOST_EVENTS)
-		return precess_fail(PRECESS_ENOTSUP, "block %u plays %u pieces at once; the language "
-				    "has room for %d", block + 1, b->n_event, MOST_EVENTS);
+		return precess_fail(PRECESS_ENOTSUP,
+				    "block %u plays %u pieces at once; the language "
+				    "has room for %d",
+				    block + 1, b->n_event, MOST_EVENTS);
 	if (b->n_event == 0) {
 		if (b->duration != 0)
 			put_delay(w, b->duration);
@@ -450,29 +453,10 @@ static double limit(double v, double least)
 	return v <= least ? least : ceil(v / digit - 1e-9) * digit;
 }
 
-static double steepest(const struct writer *w, const struct ir_event *e)
-{
-	double a = fabs(value(w, e->amplitude)), length = value(w, e->duration), most = 0, before;
-	double rise = value(w, e->rise), fall = value(w, e->fall);
-	const struct ir_shape *s;
-
-	if (e->shape == IR_NO_SHAPE)
-		return fmax(rise > 0 ? a / rise : 0, fall > 0 ? a / fall : 0);
-	s = &w->ir->shape[e->shape];
-	before = s->first;
-	for (uint32_t i = 0; i <= s->n; i++) {
-		double here = i < s->n ? s->sample[i] : s->last;
-
-		most = fmax(most, fabs(here - before) * (i == 0 || i == s->n ? 2 : 1));
-		before = here;
-	}
-	return a * most * s->n / length;
-}
-
 static void put_system(struct text *t, const struct writer *w)
 {
 	const struct ir_system *s = &w->ir->system;
-	double grad = 0, slew = 0;
+	double grad = 0, slew = 0, amplitude;
 
 	if (w->o->ideal) {
 		text_printf(t, "system = ideal\n");
@@ -483,8 +467,9 @@ static void put_system(struct text *t, const struct writer *w)
 
 		if (e->kind != IR_GRAD)
 			continue;
-		grad = fmax(grad, fabs(value(w, e->amplitude)));
-		slew = fmax(slew, steepest(w, e));
+		amplitude = fabs(value(w, e->amplitude));
+		grad = fmax(grad, amplitude);
+		slew = fmax(slew, amplitude * pulseq_steepest(w->ir, w->param, e));
 	}
 	text_printf(t, "system max_grad = ");
 	formula_number(t, limit(grad * 1e3, 40));
@@ -504,21 +489,18 @@ static void put_system(struct text *t, const struct writer *w)
 static void put_geometry(struct text *t, const struct writer *w)
 {
 	const struct ir_geometry *g = &w->ir->geometry;
-	const char *comma = "";
 
 	if (!(g->fov[0] > 0))
 		return;
-	text_printf(t, "geometry ");
-	text_printf(t, "fov = [");
+	text_printf(t, "geometry fov = [");
 	formula_number(t, g->fov[0] * 1e3);
 	text_printf(t, ", ");
 	formula_number(t, g->fov[1] * 1e3);
 	text_printf(t, "]mm");
-	comma = ", ";
 	if (w->o->matrix && g->matrix[0] > 0)
-		text_printf(t, "%smatrix = [%d, %d]", comma, g->matrix[0], g->matrix[1]);
+		text_printf(t, ", matrix = [%d, %d]", g->matrix[0], g->matrix[1]);
 	if (g->fov[2] > 0) {
-		text_printf(t, "%sslice = ", comma);
+		text_printf(t, ", slice = ");
 		formula_number(t, g->fov[2] * 1e3);
 		text_printf(t, "mm");
 	}

@@ -1,29 +1,29 @@
-/* What the files that write an IR as source share: blocks re-rolled into loops, and numbers as functions
- * of the loops' counters. */
+/* What the files that write an IR as source share: blocks re-rolled into loops, and numbers as
+ * functions of the loops' counters. */
 #ifndef COMPILER_PULSEQ_SOURCE_H
 #define COMPILER_PULSEQ_SOURCE_H
 
 #include "compiler/pulseq/pulseq.h"
 
-/* A block, or a loop over blocks and loops. All repetitions of a loop have the same structure, so that
- * repetition r of a loop at depth d begins r * stride blocks after the first. */
+/* A block, or a loop over blocks and loops. All repetitions of a loop have the same structure, so
+ * that repetition r of a loop at depth d begins r * stride blocks after the first. */
 struct reroll_node {
-	uint64_t key;     /* equal structures have equal keys */
-	uint32_t block;   /* the first one */
-	uint32_t count;   /* repetitions; 0: a single block */
-	uint32_t stride;  /* blocks of one repetition */
-	uint32_t first, n;/* children: entries of `child` */
+	uint64_t key;      /* equal structures have equal keys */
+	uint32_t block;    /* the first one */
+	uint32_t count;    /* repetitions; 0: a single block */
+	uint32_t stride;   /* blocks of one repetition */
+	uint32_t first, n; /* children: entries of `child` */
 };
 struct reroll {
 	struct reroll_node *node;
 	size_t n_node, cap_node;
 	uint32_t *child;
 	size_t n_child, cap_child;
-	uint32_t *top;    /* the whole: n_top nodes */
+	uint32_t *top; /* the whole: n_top nodes */
 	uint32_t n_top;
 };
-/* `loops` false: every block on its own. `relaxed`: the times of trapezoids may change from repetition
- * to repetition, too. */
+/* `loops` false: every block on its own. `relaxed`: the times of trapezoids may change from
+ * repetition to repetition, too. */
 precess_status reroll_make(struct reroll *out, const struct ir *ir, bool loops, bool relaxed);
 /* How many blocks are left to write. */
 uint32_t reroll_leaves(const struct reroll *r);
@@ -50,8 +50,8 @@ struct tables {
 	size_t cap_name, cap_body, n_body;
 	struct arena *arena;
 };
-/* `unit` is written behind each number, which counts in `scale` SI units. A number lies on a formula when
- * it is off by no more than `slack` (SI). */
+/* `unit` is written behind each number, which counts in `scale` SI units. A number lies on a
+ * formula when it is off by no more than `slack` (SI). */
 precess_status formula_write(struct text *out, struct tables *t, const double *v,
 			     const struct loops *l, enum formula_kind kind, double scale,
 			     const char *unit, double slack);

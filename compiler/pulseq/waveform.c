@@ -347,7 +347,8 @@ out:
 	return st;
 }
 
-/* Centres of equal cells, and both edges: half a cell, cells, half a cell. Fewer are a trapezoid. */
+/* Centres of equal cells, and both edges: half a cell, cells, half a cell. Fewer are a
+ * trapezoid. */
 static bool is_cells(const struct shape *t)
 {
 	double half = t->sample[1] - t->sample[0];

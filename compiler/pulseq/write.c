@@ -335,8 +335,8 @@ static uint32_t write_adc(struct writer *w, const struct ir_event *e)
 }
 
 /* ------------------------------------------------------------------ blocks */
-/* A file cannot say that magnetisation has recovered: it waits until the time since the last reset is
- * w->tr, where that is given. The first reset is where a file begins. */
+/* A file cannot say that magnetisation has recovered: it waits until the time since the last reset
+ * is w->tr, where that is given. The first reset is where a file begins. */
 static precess_status write_reset(struct writer *w)
 {
 	double wait = w->tr - w->since, units = rint(wait / w->block_raster);

@@ -73,6 +73,37 @@ SPIN_HD float spin_turns(float a, struct spin_twice b)
 	return (p - rintf(p)) + fmaf(a, b.lo, e);
 }
 
+/* The same, its rounding kept apart. */
+SPIN_HD struct spin_twice spin_turns_twice(float a, struct spin_twice b)
+{
+#ifdef __CUDA_ARCH__
+	float p = __fmul_rn(a, b.hi);
+#else
+	float p = a * b.hi;
+#endif
+	struct spin_twice o;
+
+	o.hi = p - rintf(p);
+	o.lo = fmaf(a, b.lo, fmaf(a, b.hi, -p));
+	return o;
+}
+
+/* The fraction of a sum of two such: the first part is what is left of whole turns, exact. */
+SPIN_HD struct spin_twice spin_add_turns(struct spin_twice a, struct spin_twice b)
+{
+#ifdef __CUDA_ARCH__
+	float sum = __fadd_rn(a.hi, b.hi), back = __fsub_rn(sum, a.hi);
+	float rest = __fadd_rn(__fsub_rn(a.hi, __fsub_rn(sum, back)), __fsub_rn(b.hi, back));
+#else
+	float sum = a.hi + b.hi, back = sum - a.hi, rest = (a.hi - (sum - back)) + (b.hi - back);
+#endif
+	struct spin_twice o;
+
+	o.hi = sum - rintf(sum);
+	o.lo = rest + (a.lo + b.lo);
+	return o;
+}
+
 /* exp(2 pi i turns): to the nearest quarter, then polynomials over an eighth to both sides. */
 SPIN_HD struct spin_complex spin_circle(float turns)
 {
@@ -159,7 +190,7 @@ SPIN_HD struct spin_map spin_after(const struct spin_map *a, const struct spin_m
 	return o;
 }
 
-/* exp(M) for a field that is constant over a step, everything times the step already, and its
+/* exp(M) - 1 for a field that is constant over a step, everything times the step already, and its
  * effect on the recovery towards m0:
  *     M = [ -r2   w   -by ]
  *         [ -w   -r2   bx ]
@@ -172,7 +203,7 @@ SPIN_HD struct spin_map spin_step(float bx, float by, float w, float r1, float r
 	float perp = bx * bx + by * by, trace = -(r2 + r2 + r1), g = r1 * m0;
 	float minors = r2 * r2 + w * w + 2 * r1 * r2 + perp;
 	float det = -(r1 * (r2 * r2 + w * w) + r2 * perp), inverse = 1;
-	float a = 1, b = 0, c = 0, ea = 1, eb = 0, ec = 0, fa = 1, fb = 0, fc = 0;
+	float a = 1, b = 0, c = 0, ea = 0, eb = 0, ec = 0, fa = 1, fb = 0, fc = 0;
 	struct spin_map o;
 
 	for (int k = 1; k <= SPIN_ORDERS; k++) {
@@ -202,6 +233,93 @@ SPIN_HD struct spin_map spin_step(float bx, float by, float w, float r1, float r
 	o.c[0] = g * (fc * (w * bx + (r1 + r2) * by) - fb * by);
 	o.c[1] = g * (fb * bx + fc * (w * by - (r1 + r2) * bx));
 	o.c[2] = g * (fa - fb * r1 + fc * (r1 * r1 - perp));
+	return o;
+}
+
+/* exp(M) itself, of such a step. */
+SPIN_HD struct spin_map spin_whole(struct spin_map d)
+{
+	d.e[0] += 1;
+	d.e[4] += 1;
+	d.e[8] += 1;
+	return d;
+}
+
+SPIN_HD void spin_add_exactly(float *sum, float *rest, float v)
+{
+#ifdef __CUDA_ARCH__
+	float s = __fadd_rn(*sum, v), back = __fsub_rn(s, *sum);
+
+	*rest += __fadd_rn(__fsub_rn(*sum, __fsub_rn(s, back)), __fsub_rn(v, back));
+#else
+	float s = *sum + v, back = s - *sum;
+
+	*rest += (*sum - (s - back)) + (v - back);
+#endif
+	*sum = s;
+}
+
+/* A step `d` after `all`, whose rounding is kept in `rest`: steps of a pulse are many, small and
+ * alike, and so are their roundings. */
+SPIN_HD void spin_step_after(struct spin_map *all, struct spin_map *rest, const struct spin_map *d)
+{
+	struct spin_map old = *all;
+
+	for (int i = 0; i < 3; i++) {
+		for (int j = 0; j < 3; j++)
+			spin_add_exactly(&all->e[3 * i + j], &rest->e[3 * i + j],
+					 d->e[3 * i] * old.e[j] + d->e[3 * i + 1] * old.e[3 + j] +
+						 d->e[3 * i + 2] * old.e[6 + j]);
+		spin_add_exactly(&all->c[i], &rest->c[i],
+				 d->e[3 * i] * old.c[0] + d->e[3 * i + 1] * old.c[1] +
+					 d->e[3 * i + 2] * old.c[2] + d->c[i]);
+	}
+}
+
+/* ------------------------------------------------------------------ circles */
+/* The taps of a spin begin at cell `at` of a circle; u to both sides of that cell's place, v across
+ * it (runtime/sim/train.h). */
+struct spin_landing {
+	int at;
+	float u, v;
+};
+
+/* `step` displaces it along the circle, its rate, v cells, across. Half a circle and as many cells
+ * as there are taps further: the factors that undo it know (`divide`). */
+SPIN_HD struct spin_landing spin_land(const struct spin_free *step, const struct spin *s, float x,
+				      float y, float v, int cells, int taps)
+{
+	struct spin_twice turns = spin_add_turns(spin_turns_twice(x, step->kx),
+						 spin_turns_twice(y, step->ky));
+	float middle = 0.5f * (float)(taps - 1), base;
+	struct spin_landing o;
+
+	turns = spin_add_turns(turns, spin_turns_twice(s->f, step->t));
+	base = rintf(turns.hi * (float)cells - middle);
+	o.u = fmaf(turns.hi, (float)cells, -(base + middle)) + turns.lo * (float)cells;
+	o.v = v;
+	o.at = (int)base + cells / 2 + taps;
+	if (o.at >= cells)
+		o.at -= cells;
+	return o;
+}
+
+/* What tap `tap` gets: its polynomial of real coefficients, [degree][stride], at u + i v. */
+SPIN_HD struct spin_complex spin_tap(const float *coef, int stride, int tap, int taps, float u,
+				     float v)
+{
+	float p = 2 * u, q = -(u * u + v * v), b1, b2 = 0, h;
+	struct spin_complex o;
+
+	coef += tap;
+	b1 = coef[taps * stride];
+	for (int d = taps - 1; d > 0; d--) {
+		h = p * b1 + (q * b2 + coef[d * stride]);
+		b2 = b1;
+		b1 = h;
+	}
+	o.re = u * b1 + (q * b2 + coef[0]);
+	o.im = v * b1;
 	return o;
 }
 

@@ -3,12 +3,6 @@
 // parts are added one after another; there are no atomic operations.
 #include "runtime/cuda/launch.h"
 
-#ifdef __CUDACC__
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL
-#endif
-
 /* Lines that one thread works on together: their weights follow from one factor, and each spin is
  * read once for all of them. The accumulators, GROUP x TERMS complex numbers, must stay in
  * registers. */
@@ -27,7 +21,7 @@ SPIN_HD struct spin_complex series_point(const struct bloch_series *q, const str
 
 /* Thread: column x, lines [first, first + LINES) of a group, one part of the rows. */
 template <int TERMS, int LINES>
-__global__ void __launch_bounds__(LAUNCH_THREADS)
+__global__ void __launch_bounds__(BACKEND_THREADS)
 k_sums(struct spin_complex *sum, float *weight, const struct spin_complex *view,
        const float *spins, struct bloch_schedule s)
 {
@@ -55,7 +49,7 @@ UNROLL
 			acc[l][j].re = acc[l][j].im = 0;
 	for (int iy = begin; iy < end; iy++) {
 		size_t at = (size_t)iy * (size_t)s.nx + ix;
-		struct spin me = launch_spin(spins, n, draw, at);
+		struct spin me = bloch_spin(spins, n, draw, at);
 		struct spin_complex w = view[at], step, u;
 		float y = spin_position(iy, s.ny);
 
@@ -99,7 +93,7 @@ UNROLL
 
 /* Thread: column x of one line and term. Samples that lie between the cells of the transform, all
  * by the same distance, are moved onto them. */
-__global__ void __launch_bounds__(LAUNCH_THREADS)
+__global__ void __launch_bounds__(BACKEND_THREADS)
 k_gather(struct spin_complex *row, const struct spin_complex *sum, struct bloch_schedule s)
 {
 	unsigned ix = blockIdx.x * blockDim.x + threadIdx.x, draw = blockIdx.z;
@@ -107,7 +101,7 @@ k_gather(struct spin_complex *row, const struct spin_complex *sum, struct bloch_
 	struct spin_complex v = { 0, 0 };
 	uint32_t shape;
 
-	if (ix >= (unsigned)s.nx)
+	if (ix >= (unsigned)s.nx || s.line[r / s.terms].maker != BLOCH_GROUPED)
 		return;
 	for (uint32_t part = 0; part < s.parts; part++) {
 		const struct spin_complex *from =
@@ -128,17 +122,18 @@ k_gather(struct spin_complex *row, const struct spin_complex *sum, struct bloch_
 
 /* Thread: one sample of one line. Where the samples are no cells of the transform the sum over x is
  * made here. */
-__global__ void __launch_bounds__(LAUNCH_THREADS)
+__global__ void __launch_bounds__(BACKEND_THREADS)
 k_combine(struct spin_complex *signal, const struct spin_complex *spectrum,
 	  const struct spin_complex *row, struct bloch_schedule s)
 {
 	unsigned i = blockIdx.x * blockDim.x + threadIdx.x, line = blockIdx.y, draw = blockIdx.z;
 	uint32_t shape = s.line[line].shape;
+	int maker = s.line[line].maker;
 	size_t first = ((size_t)draw * s.n_line + line) * s.terms * (size_t)s.nx;
 	const struct spin_complex *coef;
 	struct spin_complex v = { 0, 0 };
 
-	if (i >= s.shape[shape].n)
+	if (i >= s.shape[shape].n || (maker != BLOCH_GROUPED && maker != BLOCH_TRAIN))
 		return;
 	coef = s.coef + ((size_t)draw * s.n_shape + shape) * s.terms * s.n_sample + i;
 	if (s.shape[shape].uniform) {
@@ -173,49 +168,42 @@ k_combine(struct spin_complex *signal, const struct spin_complex *spectrum,
 }
 
 /* ------------------------------------------------------------------ operations */
-template <int TERMS>
-static precess_status sums(struct spin_complex *sum, float *weight,
-			   const struct spin_complex *view, const float *spins,
-			   const struct bloch_schedule *s)
-{
-	const int lines = group_of<TERMS>::lines;
-	void (*kernel)(struct spin_complex *, float *, const struct spin_complex *, const float *,
-		       struct bloch_schedule) = k_sums<TERMS, lines>;
-	size_t y = (size_t)(BLOCH_GROUP / lines) * s->n_group * s->parts;
+typedef void sums_kernel(struct spin_complex *, float *, const struct spin_complex *, const float *,
+			 struct bloch_schedule);
 
-	LAUNCH(kernel, dim3(launch_blocks((size_t)s->nx), y > 65535 ? 65536u : (unsigned)y, s->n_draw),
-	       LAUNCH_THREADS, sum, weight, view, spins, *s);
-	return PRECESS_OK;
-}
-
-precess_status cuda_sums(struct spin_complex *sum, float *weight, const struct spin_complex *view,
-			 const float *spins, const struct bloch_schedule *s)
+static sums_kernel *sums_of(uint32_t terms)
 {
-	switch (s->terms) {
-#define CASE(n) \
-	case n: \
-		return sums<n>(sum, weight, view, spins, s);
+	switch (terms) {
+#define CASE(n)                                                                                    \
+	case n:                                                                                    \
+		return k_sums<n, group_of<n>::lines>;
 		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
-		CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+		CASE(7) CASE(8) CASE(9) CASE(10) CASE(11)
 #undef CASE
 	default:
-		return precess_fail(PRECESS_ENOTSUP, "%u separable terms (limit %d)", s->terms,
-				    BLOCH_TERMS);
+		return k_sums<BLOCH_TERMS, group_of<BLOCH_TERMS>::lines>;
 	}
 }
 
-precess_status cuda_gather(struct spin_complex *row, const struct spin_complex *sum,
-			   const struct bloch_schedule *s)
+precess_status cuda_sums OP_ARGS
 {
-	LAUNCH(k_gather, dim3(launch_blocks((size_t)s->nx), s->n_line * s->terms, s->n_draw),
-	       LAUNCH_THREADS, row, sum, *s);
+	sums_kernel *kernel = sums_of(l->variant);
+
+	if (l->variant < 1 || l->variant > BLOCH_TERMS)
+		return precess_fail(PRECESS_ENOTSUP, "%u separable terms (limit %d)", l->variant,
+				    BLOCH_TERMS);
+	LAUNCH_THREADS(kernel, l, m->sum, m->weight, m->view, m->spins, *s);
 	return PRECESS_OK;
 }
 
-precess_status cuda_combine(struct spin_complex *signal, const struct spin_complex *spectrum,
-			    const struct spin_complex *row, const struct bloch_schedule *s)
+precess_status cuda_gather OP_ARGS
 {
-	LAUNCH(k_combine, dim3(launch_blocks(s->n_sample), s->n_line, s->n_draw), LAUNCH_THREADS,
-	       signal, spectrum, row, *s);
+	LAUNCH_THREADS(k_gather, l, m->row, m->sum, *s);
+	return PRECESS_OK;
+}
+
+precess_status cuda_combine OP_ARGS
+{
+	LAUNCH_THREADS(k_combine, l, m->signal, m->spectrum, m->row, *s);
 	return PRECESS_OK;
 }

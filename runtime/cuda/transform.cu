@@ -1,33 +1,40 @@
-// Fourier transforms along x: cuFFT; where launches are loops, the sum as it stands.
+// Fourier transforms, exp(-2 pi i k x / n): cuFFT; where launches are loops, the sum as it stands.
 #include "runtime/cuda/launch.h"
 
 #ifdef __CUDACC__
 #include <cufft.h>
 
-/* Plans by length and number, kept for the life of the process; a run uses a few. */
-enum { PLANS = 16 };
+/* Plans by length and number, kept for the life of the process; a run uses a few. Each queue has its
+ * own: the work space of a plan is not to be used twice at a time. */
+enum { PLANS = 32 };
 static struct known {
 	int device, n, batch;
+	cudaStream_t queue;
 	cufftHandle plan;
 } known[PLANS];
 static int n_known;
 
-static precess_status plan_of(cufftHandle *out, int n, int batch)
+static precess_status plan_of(cufftHandle *out, uint32_t n, size_t batch)
 {
-	struct known k = { 0, n, batch, 0 };
+	struct known k = { 0, (int)n, (int)batch, cuda_queue(), 0 };
 	cufftResult r;
 
 	CU(cudaGetDevice(&k.device));
 	for (int i = 0; i < (n_known < PLANS ? n_known : PLANS); i++) {
-		if (known[i].device == k.device && known[i].n == n && known[i].batch == batch) {
+		if (known[i].device == k.device && known[i].n == k.n && known[i].batch == k.batch &&
+		    known[i].queue == k.queue) {
 			*out = known[i].plan;
 			return PRECESS_OK;
 		}
 	}
-	r = cufftPlan1d(&k.plan, n, CUFFT_C2C, batch);
+	r = cufftPlan1d(&k.plan, k.n, CUFFT_C2C, k.batch);
+	if (r == CUFFT_SUCCESS)
+		r = cufftSetStream(k.plan, k.queue);
 	if (r != CUFFT_SUCCESS)
-		return precess_fail(PRECESS_EDEVICE, "cuFFT: no plan for %d transforms of length %d "
-				    "(status %d)", batch, n, (int)r);
+		return precess_fail(PRECESS_EDEVICE,
+				    "cuFFT: no plan for %zu transforms of length %u "
+				    "(status %d)",
+				    batch, n, (int)r);
 	if (n_known >= PLANS)
 		cufftDestroy(known[n_known % PLANS].plan);
 	known[n_known++ % PLANS] = k;
@@ -35,17 +42,21 @@ static precess_status plan_of(cufftHandle *out, int n, int batch)
 	return PRECESS_OK;
 }
 
-precess_status cuda_transform(struct spin_complex *out, const struct spin_complex *in, int n,
-			      size_t batch)
+precess_status cuda_transform_prepare(uint32_t length, size_t batch)
+{
+	cufftHandle plan = 0;
+
+	return plan_of(&plan, length, batch);
+}
+
+static precess_status run(struct spin_complex *out, struct spin_complex *in,
+			  const struct bloch_launch *l)
 {
 	cufftHandle plan = 0;
 	precess_status st;
 	cufftResult r;
 
-	if (batch > 0x7fffffff / (size_t)n)
-		return precess_fail(PRECESS_ENOTSUP, "%zu transforms of length %d at a time", batch,
-				    n);
-	if ((st = plan_of(&plan, n, (int)batch)))
+	if ((st = plan_of(&plan, l->length, l->batch)))
 		return st;
 	/* cuFFT leaves the input of an out-of-place transform alone */
 	r = cufftExecC2C(plan, (cufftComplex *)in, (cufftComplex *)out, CUFFT_FORWARD);
@@ -56,37 +67,58 @@ precess_status cuda_transform(struct spin_complex *out, const struct spin_comple
 
 #else
 
-/* Thread: cell k of one transform. k x modulo n is whole, so no phase is rounded. */
-__global__ void k_transform(struct spin_complex *out, const struct spin_complex *in, int n)
+precess_status cuda_transform_prepare(uint32_t, size_t)
 {
-	unsigned k = blockIdx.x * blockDim.x + threadIdx.x;
-	struct spin_complex v = { 0, 0 };
-
-	if (k >= (unsigned)n)
-		return;
-	in += (size_t)blockIdx.y * (size_t)n;
-	for (int x = 0; x < n; x++) {
-		float part = (float)((size_t)k * (size_t)x % (size_t)n) / (float)n;
-		struct spin_complex t = spin_times(in[x], spin_circle(-part));
-
-		v.re += t.re;
-		v.im += t.im;
-	}
-	out[(size_t)blockIdx.y * (size_t)n + k] = v;
+	return PRECESS_OK;
 }
 
-precess_status cuda_transform(struct spin_complex *out, const struct spin_complex *in, int n,
-			      size_t batch)
+/* k x modulo n is whole, so no phase is rounded. */
+static precess_status run(struct spin_complex *out, struct spin_complex *in,
+			  const struct bloch_launch *l)
 {
-	const size_t most = 65535;
+	const uint32_t n = l->length;
+	struct spin_complex *factor = (struct spin_complex *)malloc(2 * n * sizeof *factor);
+	struct spin_complex *row = factor + n;
 
-	for (size_t done = 0; done < batch; done += most) {
-		size_t now = batch - done < most ? batch - done : most;
+	if (!factor)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	for (uint32_t k = 0; k < n; k++)
+		factor[k] = spin_circle(-(float)k / (float)n);
+	for (size_t b = 0; b < l->batch; b++, in += n, out += n) {
+		memcpy(row, in, n * sizeof *row);
+		for (uint32_t k = 0; k < n; k++) {
+			struct spin_complex v = { 0, 0 };
 
-		LAUNCH(k_transform, dim3(launch_blocks((size_t)n), (unsigned)now), LAUNCH_THREADS,
-		       out + done * (size_t)n, in + done * (size_t)n, n);
+			for (uint32_t x = 0; x < n; x++) {
+				struct spin_complex t = spin_times(row[x],
+								   factor[(uint64_t)k * x % n]);
+
+				v.re += t.re;
+				v.im += t.im;
+			}
+			out[k] = v;
+		}
 	}
+	free(factor);
 	return PRECESS_OK;
 }
 
 #endif
+
+precess_status cuda_transform OP_ARGS
+{
+	(void)s;
+	return run(m->spectrum, m->row, l);
+}
+
+precess_status cuda_turn OP_ARGS
+{
+	(void)s;
+	return run(m->circle, m->circle, l);
+}
+
+precess_status cuda_swing OP_ARGS
+{
+	(void)s;
+	return run(m->arc, m->arc, l);
+}

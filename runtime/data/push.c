@@ -46,8 +46,10 @@ static void deposit(struct push *s, int x, double row, double re, double im)
 	for (int side = 0; side < 2; side++) {
 		double weight = side ? part : 1 - part, *to;
 
-		at = (low + side) % n;
-		at += at < 0 ? n : 0;
+		for (at = low + side; at < 0; at += n)
+			;
+		for (; at >= n; at -= n)
+			;
 		to = s->line + 2 * ((size_t)at * (size_t)s->nx + (size_t)(x / s->fine_x));
 		to[0] += weight * re;
 		to[1] += weight * im;

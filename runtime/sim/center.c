@@ -49,14 +49,13 @@ static double excitation_before(const struct draw *d, double t)
 	return last;
 }
 
-/* Sample of the readout nearest to kx = 0 and the time after the start of the sequence, which lies
- * between two samples where kx = 0 does. */
+/* Sample of the readout nearest to kx = 0 and its time after the start of the sequence. */
 static precess_status middle_of(uint32_t *sample, double *t, const struct draw *d, uint32_t r,
 				double shift)
 {
 	const struct draw_event *e = &d->event[d->at[d->program->readout[r].event]];
 	uint32_t n = e->n, at = 0;
-	double *k = malloc(4 * ((size_t)n + 1) * sizeof *k), a, b;
+	double *k = malloc(4 * ((size_t)n + 1) * sizeof *k);
 
 	if (!k)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
@@ -67,11 +66,6 @@ static precess_status middle_of(uint32_t *sample, double *t, const struct draw *
 	}
 	*sample = e->first_sample + at;
 	*t = (double)e->start * s_per_ps + (at + 0.5) * e->dwell;
-	if (at > 0 && at + 1 < n) {
-		a = k[3 * at] + shift;
-		b = k[3 * (at + 1)] - k[3 * (at - 1)];
-		*t += b != 0 ? fmin(fmax(-2 * a / b, -0.5), 0.5) * e->dwell : 0;
-	}
 	free(k);
 	return PRECESS_OK;
 }

@@ -65,6 +65,12 @@ struct sim_plan {
 	char device[96];       /* "cpu avx512 (AMD EPYC ...)"; the line method may write it */
 };
 
+/* What sim_run is made of, for batches: the plan with its methods chosen (erase it whatever comes), and
+ * the result of what they left in it. */
+precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, const struct maps *m,
+			       const struct sim_options *o);
+precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan);
+void sim_plan_erase(struct sim_plan *plan);
 /* The largest of n complex numbers, by magnitude. */
 double sim_largest(const double *signal, size_t n);
 /* Fills survey and n_live, checks the maps. */
@@ -83,6 +89,15 @@ precess_status sim_line(struct sim_plan *plan); /* lines and trains; tells which
  * is static text. */
 bool sim_line_applies(const struct draw *d, const struct maps *m, uint32_t readout,
 		      const char **why);
+/* ------------------------------------------------------------------ cost (cost.c) */
+/* Core nanoseconds of the direct sum per spin in the plane for a readout of so many samples. */
+double cost_direct(const struct program_readout *r, double samples, int nz);
+/* About how long the run will take by its methods, within a factor of two or three. */
+double cost_seconds(const struct sim_plan *plan);
+/* One line for people when that is `patience` or more: how long, which methods, and how many spins
+ * would not take so long. */
+void cost_tell(struct text *t, const struct sim_plan *plan, double patience);
+
 /* No bound below this is promised in single precision: `auto` takes the direct sum there. */
 #define SIM_LINE_FLOOR 2e-6
 
@@ -135,6 +150,11 @@ struct affine affine_phase(double phase);
 
 /* The whole pulse `pulse` of the program with phase 0 for one spin. */
 struct affine sim_pulse(const struct draw *d, uint32_t pulse, const struct sim_spin *s);
+
+/* The same for n spins at once, into pulses[i * n_pulse + pulse] of spin i; nothing where the first
+ * spin has it. */
+void sim_pulses(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
+		const struct sim_spin *s, size_t n);
 
 /* Pulse of an epoch (none: nothing) applied to m = Mx, My, Mz; free precession after it. `pulses`
  * holds the propagators by pulse index, have[] false where not yet made; both n_pulse long. */

@@ -88,7 +88,9 @@ static double series_bound(const struct line_plan *p)
 	double most = 0;
 
 	for (uint32_t i = 0; i < p->n_piece; i++)
-		most = fmax(most, line_error(&p->series, p->piece[i].half) * line_weight(p, i));
+		if (!p->piece[i].fan)
+			most = fmax(most, line_error(&p->series, p->piece[i].half) *
+						  line_weight(p, i));
 	return p->series.scale > 0 ? most : 0;
 }
 
@@ -96,7 +98,8 @@ static double series_bound(const struct line_plan *p)
  * operations are independent, but spins may all be alike: the square root of their number, times
  * the mean of the spins. A run multiplies rounded factors, which drift in one direction. What a
  * weight is wrong by, the line's samples are wrong by, times the growth of exp(-z tau) before the
- * reference time; circles of a train add as much as a few lines of a run; what products with powers of u and sums of them round is multiplied with the
+ * reference time; circles of a train add as much as a few lines of a run; what products with
+ * powers of u and sums of them round is multiplied with the
  * polynomial's coefficients instead, which cancel when the readout is long. The worst error
  * measured, all spins alike, is 0.6 of this (tests/physics/test_line_bound). */
 static double rounding_bound(const struct line_plan *p)
@@ -110,7 +113,7 @@ static double rounding_bound(const struct line_plan *p)
 		for (uint32_t i = q->first_piece; i < q->first_piece + q->n_piece; i++) {
 			const struct line_piece *c = &p->piece[i];
 			double mean = line_weight(p, i), steps = c->run ? c->n : 1;
-			double products = c->train >= 0 ? CIRCLE_PRODUCTS : 1;
+			double products = c->train >= 0 || c->fan ? CIRCLE_PRODUCTS : 1;
 			double weights = state + (0.5 + 0.15 * steps) * mean;
 
 			most = fmax(most, weights * exp(fastest * c->half) + products * c->gain * mean);
@@ -134,23 +137,23 @@ precess_status line_run(struct line_plan *p)
 
 	if ((st = line_fourier_prepare(p)) || (p->n_train && (st = train_begin(p))))
 		return st;
-	if (p->sim->backend && (st = device_line(p)) != PRECESS_ENOTSUP)
-		return st;
-	if (p->sim->backend) {
-		text_printf(&p->sim->report, "device: cpu instead: %s\n", precess_error());
-		p->sim->backend = NULL;
-		p->steps = 0;
-	}
 	p->per_line = (size_t)p->series.terms * 2 * CPU_LANES;
-	if (p->weight)
-		memset(p->weight, 0,
-		       (size_t)(p->blocks * p->parts) * p->n_piece * sizeof *p->weight);
+	if (!p->weight)
+		p->weight = calloc((size_t)(p->blocks * p->parts) * p->n_piece + 1, sizeof *p->weight);
+	if (!p->weight)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for %u pieces", p->n_piece);
+	memset(p->weight, 0, (size_t)(p->blocks * p->parts) * p->n_piece * sizeof *p->weight);
+	if (p->sim->backend && (st = device_line(p)))
+		return st;
 	for (first = 0; first < p->n_history; first = last) {
 		double per_line = (double)(p->blocks * p->parts) * (double)p->per_line *
 				  sizeof(float);
 		double size = p->history[first].n_line * per_line + grids(p, first);
 
-		for (last = first + 1; last < p->n_history; last++) {
+		last = first + 1;
+		if (p->history[first].elsewhere)
+			continue;
+		for (; last < p->n_history && !p->history[last].elsewhere; last++) {
 			size += p->history[last].n_line * per_line + grids(p, last);
 			if (size > sums_limit)
 				break;
@@ -182,7 +185,7 @@ struct errors {
 
 static double total(const struct line_plan *p, const struct errors *e)
 {
-	return e->series + e->kernel + e->rounding + p->alias * p->mean_m0;
+	return e->series + e->kernel + e->rounding + (p->alias + p->tables) * p->mean_m0;
 }
 
 static void report_trains(struct text *t, const struct line_plan *p)
@@ -200,6 +203,19 @@ static void report_trains(struct text *t, const struct line_plan *p)
 			    c->kernel->taps, c->groups, c->groups == 1 ? "" : "s", c->error);
 }
 
+static void report_fans(struct text *t, const struct line_plan *p)
+{
+	uint32_t fans = 0, lines = 0;
+
+	for (uint32_t i = 0; i < p->n_piece; i++) {
+		fans += p->piece[i].fan;
+		lines += p->piece[i].fan ? p->piece[i].n : 0;
+	}
+	if (fans)
+		text_printf(t, "fan: %u lines in %u fans on circles along x (error %.1e of a spin)\n",
+			    lines, fans, p->fan_error);
+}
+
 static void report(const struct line_plan *p, const struct errors *e)
 {
 	static const char *const axis[] = { "Taylor", "Chebyshev along the frequencies",
@@ -215,6 +231,7 @@ static void report(const struct line_plan *p, const struct errors *e)
 		spins = p->history[i].spins > spins ? p->history[i].spins : spins;
 	}
 	report_trains(t, p);
+	report_fans(t, p);
 	text_printf(t, "line: %u lines in %u pieces (%u runs), %d terms (%s)", p->n_line,
 		    p->n_piece, runs, p->series.terms, axis[p->series.axis]);
 	if (orders)
@@ -224,6 +241,8 @@ static void report(const struct line_plan *p, const struct errors *e)
 			    orders, p->sim->nz, p->alias);
 	if (spins > 1)
 		text_printf(t, ", %d spins through the slice", spins);
+	if (p->tables > 0)
+		text_printf(t, ", shaped pulses from tables (within %.1e of M0)", p->tables);
 	if (e->most > 0) {
 		text_printf(t, "; bound %.1e of the largest sample (series %.1e, ",
 			    total(p, e) / e->most, e->series / e->most);
@@ -234,23 +253,35 @@ static void report(const struct line_plan *p, const struct errors *e)
 	text_printf(t, "\n");
 }
 
-static precess_status try_all(struct line_plan *p, struct errors *e)
+static struct errors errors_of(const struct line_plan *p)
 {
-	precess_status st = line_run(p);
+	return (struct errors){ .most = line_largest(p),
+				.series = series_bound(p),
+				.kernel = fmax(train_bound(p), p->fan_error * p->mean_m0),
+				.rounding = rounding_bound(p) };
+}
 
-	if (st)
-		return st;
-	e->most = line_largest(p);
-	e->series = series_bound(p);
-	e->kernel = train_bound(p);
-	e->rounding = rounding_bound(p);
-	return PRECESS_OK;
+static void settle(struct line_plan *p, const struct errors *e)
+{
+	struct sim_plan *sim = p->sim;
+
+	report(p, e);
+	sim->bound = fmax(sim->bound, total(p, e));
+	sim->terms = p->series.terms > sim->terms ? p->series.terms : sim->terms;
+}
+
+bool line_settle(struct line_plan *p)
+{
+	struct errors e = errors_of(p);
+
+	settle(p, &e);
+	return total(p, &e) <= p->sim->tolerance * e.most;
 }
 
 /* After a run the weights are known: more terms, a better kernel; false where that cannot help. */
 static bool improve(struct line_plan *p, const struct errors *e, double half)
 {
-	double limit = p->sim->tolerance * e->most - e->rounding - p->alias * p->mean_m0;
+	double limit = p->sim->tolerance * e->most - e->rounding - (p->alias + p->tables) * p->mean_m0;
 	double part = p->n_train ? 0.5 : 1, weight;
 	int terms = p->series.terms;
 	bool better = false;
@@ -263,6 +294,10 @@ static bool improve(struct line_plan *p, const struct errors *e, double half)
 		better = p->series.terms > terms;
 		if (!better)
 			line_set_terms(&p->series, terms, half);
+	}
+	if (p->fan_error * p->mean_m0 > part * limit) {
+		p->fan_limit = 0.8 * part * limit / p->mean_m0;
+		better = true;
 	}
 	if (p->n_train && e->kernel > part * limit) {
 		double error = p->choice.error;
@@ -310,8 +345,7 @@ static bool choose(struct line_plan *p, double ratio)
 	return train_choose(p, fmax(left, 0.1 * all), best);
 }
 
-/* A plan with its first choices. */
-static precess_status prepare(struct line_plan **out, struct sim_plan *sim, bool trains)
+precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains)
 {
 	struct line_plan *p;
 	double ratio = 0;
@@ -319,6 +353,7 @@ static precess_status prepare(struct line_plan **out, struct sim_plan *sim, bool
 
 	TRY(line_plan_create(out, sim, trains));
 	p = *out;
+	p->fan_limit = kernel_share * sim->tolerance / kernel_guess;
 	if (p->n_train) {
 		TRY(line_probe(&ratio, sim, p->store));
 		train_expect(p, ratio > 0);
@@ -331,7 +366,7 @@ static precess_status prepare(struct line_plan **out, struct sim_plan *sim, bool
 		return precess_fail(PRECESS_ENOTSUP, "the train method cannot compute this: decay "
 				    "displaces spins too far; use `auto` or `line`");
 	text_printf(&sim->report, "line: decay displaces spins too far for trains\n");
-	return prepare(out, sim, false);
+	return line_prepare(out, sim, false);
 out:
 	return st;
 }
@@ -352,11 +387,12 @@ precess_status sim_line(struct sim_plan *sim)
 	struct errors e = { 0 };
 	precess_status st;
 
-	TRY(prepare(&p, sim, sim->asked != SIM_line && !sim->backend));
+	TRY(line_prepare(&p, sim, sim->asked != SIM_line));
 	if (sim->asked == SIM_train)
 		TRY(all_trains(sim));
 	for (int attempt = 1; p->n_line; attempt++) {
-		TRY(try_all(p, &e));
+		TRY(line_run(p));
+		e = errors_of(p);
 		if (total(p, &e) <= sim->tolerance * e.most || attempt == ATTEMPTS)
 			break;
 		if (improve(p, &e, longest(p)))
@@ -364,11 +400,9 @@ precess_status sim_line(struct sim_plan *sim)
 		if (!p->n_train || sim->asked == SIM_train)
 			break;
 		line_plan_free(p);
-		TRY(prepare(&p, sim, false));
+		TRY(line_prepare(&p, sim, false));
 	}
-	report(p, &e);
-	sim->bound = fmax(sim->bound, total(p, &e));
-	sim->terms = p->series.terms > sim->terms ? p->series.terms : sim->terms;
+	settle(p, &e);
 	if (!sim->backend)
 		snprintf(sim->device, sizeof sim->device, "cpu %s (%.70s)", p->cpu->isa,
 			 cpu_name());

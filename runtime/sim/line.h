@@ -11,6 +11,7 @@
  *     line_series.c  the polynomial and its error
  *     line_plan.c    readouts into lines, lines into pieces that share their weights; tables
  *     line_build.c   pulses and precession: which there are, tables for them
+ *     line_table.c   shaped pulses interpolated
  *     line_orders.c  through the slice: coherence orders instead of spins, where exact
  *     line_state.c   from maps to weights to sums over y, chunk by chunk
  *     line_fourier.c from sums over y to samples
@@ -20,6 +21,7 @@
 
 #include "runtime/cpu/cpu.h"
 #include "runtime/sim/internal.h"
+#include "runtime/sim/pulse.h"
 #include "runtime/sim/train.h"
 
 /* ------------------------------------------------------------------ series */
@@ -69,6 +71,7 @@ struct line_piece {
 	int weight, ratio; /* builds: from the pulse to the first line (of a train, the line in its
 			    * middle); of a run, line to line */
 	bool mirror;       /* a fan whose lines mirror each other, with the middle in `shift` */
+	bool fan;          /* a device made its lines as transforms of circles: no polynomial in z */
 	float *table, *shift; /* of a fan, owned; shift NULL: none */
 	double half, gain; /* the most of its lines' shapes */
 };
@@ -84,6 +87,7 @@ struct line_build {
 	float *x, *y;           /* tables over all columns (16 re, 16 im per block) and rows */
 	struct cpu_bloch bloch;
 	double *b, *bx, *by, bz;/* what bloch points to; offset along z in rad/s/m */
+	const struct pulse_table *table; /* of a shaped pulse; NULL: solved for every spin */
 };
 
 /* One order of one epoch: slots of the state, -1 for no minus; what to clear first; the views that
@@ -117,6 +121,14 @@ struct line_history {
 	uint32_t n_slot, n_plane, n_step;
 	int orders;                 /* the most at one time, for the report */
 	bool fused;                 /* evolve() runs all of it */
+	bool elsewhere;             /* a device has done it */
+};
+
+/* A pulse of the program whose maps are interpolated; no table: it is not worth one. */
+struct line_table {
+	uint32_t pulse;
+	double error;
+	struct pulse_table *table;
 };
 
 struct line_plan {
@@ -126,13 +138,18 @@ struct line_plan {
 	double fastest;             /* decay rates are clipped here: no signal is left */
 	double mean_m0, b1[2];      /* least and most */
 	double steps;               /* of pulses in single precision: they round */
+	double fan_error, fan_limit;/* of the kernel of a device's fans: of a spin; to be met */
+	bool views_only;            /* lines are readouts of any kind: no shapes, pieces are views */
+	const bool *take;           /* readouts, where not those of the line and train methods */
 	double alias;               /* what orders leave out of the spins asked for, of M0 */
+	double tables;              /* what tables of pulses leave out, likewise */
 	int nx, ny, blocks, parts;  /* blocks of lanes, parts of the rows: tasks */
 	struct line_shape *shape;       uint32_t n_shape;
 	struct line_line *line;         uint32_t n_line;
 	struct line_view *view;         uint32_t n_view;
 	struct line_piece *piece;       uint32_t n_piece;
 	struct line_build *build;       uint32_t n_build;
+	struct line_table *table;       uint32_t n_table;
 	struct line_epoch *epoch;       uint32_t n_epoch;
 	struct line_order *order;       uint32_t n_order;
 	struct line_history *history;   uint32_t n_history;
@@ -140,6 +157,7 @@ struct line_plan {
 	struct train_choice choice;
 	bool trains;                    /* may be used */
 	struct sim_store *store, own;   /* the run's; of a plan without one */
+	int threads;
 	float *sum;                     /* [task][line][term][re, im][lane] of the current batch */
 	size_t per_line;                /* floats: terms x 2 x lanes */
 	bool every_row;                 /* those without spins too: for the benchmark */
@@ -152,10 +170,19 @@ int line_add_build(struct line_plan *p, struct line_history *h, const struct lin
 /* The pulse of a program's epoch: build and phases of `out`. `rates` bounds all rates in 1/s. */
 precess_status line_add_pulse(struct line_plan *p, struct line_history *h, uint32_t epoch,
 			      struct line_epoch *out, double rates);
+/* Gives a shaped pulse its table, the one there is where another history has it already. */
+precess_status line_add_table(struct line_plan *p, const struct line_history *h, struct line_build *b);
 /* Appends to one of the arrays above; NULL when out of memory. */
 void *line_append(void *array, uint32_t *n, size_t size);
 
 precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bool trains);
+/* What the readouts in `take`, of any kind but at one kz each, see: a plan without shapes. */
+precess_status line_plan_create_views(struct line_plan **out, struct sim_plan *sim,
+				      const bool *take);
+/* A plan with its first choices of terms, kernel and groups. */
+precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains);
+/* Once its samples and weights are there: bound and report; whether the tolerance is met. */
+bool line_settle(struct line_plan *p);
 void line_plan_free(struct line_plan *p);
 /* Orders, slots and clearings of a history, or spins through the slice where orders are not exact
  * or dearer. */

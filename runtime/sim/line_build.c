@@ -8,6 +8,7 @@
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
 
+static const double excite_least = 3e-5;
 enum { EXCITE_STEPS = 9 }; /* its error, 5e-7, as roundings of a pulse (line.c) */
 
 void *line_append(void *array, uint32_t *n, size_t size)
@@ -159,10 +160,14 @@ static bool resonant(const struct line_plan *p, const struct line_build *b)
 	return b->k[0] * sim_slot(d, q->duration) < 3;
 }
 
-/* Devices have no kernel for the first pulse alone. */
+/* Whether the first pulse alone may be computed, in single precision. Devices have no kernel for
+ * that, and tight tolerances leave nothing for its rounding. */
 static bool starts(const struct line_plan *p, const struct line_history *h, uint32_t epoch)
 {
-	return !p->sim->backend && p->sim->draw->program->history[h->index].first_epoch == epoch;
+	const struct program *prog = p->sim->draw->program;
+
+	return !p->sim->backend && p->sim->tolerance >= excite_least &&
+	       prog->history[h->index].first_epoch == epoch;
 }
 
 int line_add_build(struct line_plan *p, struct line_history *h, const struct line_build *want)
@@ -185,6 +190,8 @@ int line_add_build(struct line_plan *p, struct line_history *h, const struct lin
 		b->through = p->sim->nz > 1;
 	if (b->kind == LINE_EXCITE && (b->bloch.n > 1 || b->bloch.reach > 2))
 		b->kind = LINE_BLOCH;
+	if (b->kind == LINE_BLOCH && !st)
+		st = line_add_table(p, h, b);
 	if (b->kind == LINE_EXCITE)
 		p->steps = fmax(p->steps, EXCITE_STEPS);
 	return st ? -2 : (int)(p->n_build - 1);

@@ -70,6 +70,19 @@ static int take_shape(struct line_plan *p, double *kx, double *times, uint32_t n
 	return (int)(p->n_shape - 1);
 }
 
+/* Of a plan of views: nothing but where along z it is seen. */
+static precess_status add_readout(struct line_plan *p, uint32_t readout)
+{
+	const struct draw *d = p->sim->draw;
+	struct line_line *l = line_append(&p->line, &p->n_line, sizeof *l);
+
+	if (!l)
+		return PRECESS_ENOMEM;
+	*l = (struct line_line){ .readout = readout,
+				 .kz = sim_slot(d, d->program->readout[readout].k[2]) };
+	return PRECESS_OK;
+}
+
 static precess_status add_line(struct line_plan *p, uint32_t readout)
 {
 	const struct draw *d = p->sim->draw;
@@ -260,6 +273,15 @@ static precess_status add_pieces(struct line_plan *p, struct line_history *h, ui
 		*v = (struct line_view){ .epoch = epoch, .kz = p->line[i].kz, .dark = true };
 		for (j = i; j < n && fabs(p->line[j].kz - p->line[i].kz) <= 1e-9; j++)
 			;
+		if (p->views_only) {
+			struct line_piece *q = line_append(&p->piece, &p->n_piece, sizeof *q);
+
+			if (!q)
+				return PRECESS_ENOMEM;
+			*q = (struct line_piece){ .view = p->n_view - 1, .first = i, .n = j - i,
+						  .weight = -1, .ratio = -1, .train = -1 };
+			continue;
+		}
 		for (k = i; k < j;) {
 			const struct line_line *l = &p->line[k];
 			uint32_t same = 1, run = run_length(l, j - k, p->sim->maps->fov[1]);
@@ -360,8 +382,12 @@ static void place(struct line_plan *p, struct line_history *h)
 	}
 }
 
-static bool is_mine(const struct sim_plan *sim, uint32_t readout)
+static bool is_mine(const struct line_plan *p, uint32_t readout)
 {
+	const struct sim_plan *sim = p->sim;
+
+	if (p->take)
+		return p->take[readout];
 	return sim->method[readout] == SIM_line || sim->method[readout] == SIM_train;
 }
 
@@ -383,7 +409,8 @@ static precess_status add_history(struct line_plan *p, uint32_t index, double ra
 		uint32_t first = p->n_line;
 
 		for (uint32_t r = e->first_readout; r < e->first_readout + e->n_readout; r++)
-			if (is_mine(p->sim, r) && (st = add_line(p, r)))
+			if (is_mine(p, r) &&
+			    (st = p->views_only ? add_readout(p, r) : add_line(p, r)))
 				return st;
 		if (p->n_line == first)
 			continue;
@@ -445,18 +472,20 @@ static double survey(struct line_plan *p)
 
 /* A spin that decays by e^-18 between its pulse and the first sample is below what single precision
  * sees, however much faster it decays: its rate may be clipped. */
-static double fastest_of(const struct sim_plan *sim)
+static double fastest_of(const struct line_plan *plan)
 {
+	const struct sim_plan *sim = plan->sim;
 	const struct program *p = sim->draw->program;
 	double first = INFINITY;
 
 	for (uint32_t r = 0; r < p->n_readout; r++)
-		if (is_mine(sim, r))
+		if (is_mine(plan, r))
 			first = fmin(first, sim_slot(sim->draw, p->readout[r].time));
 	return first > 0 ? 18 / first : 1e30;
 }
 
-precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bool trains)
+static precess_status create(struct line_plan **out, struct sim_plan *sim, bool trains,
+			     const bool *take)
 {
 	struct line_plan *p = *out = calloc(1, sizeof *p);
 	double rates;
@@ -466,20 +495,34 @@ precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bo
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	p->sim = sim;
 	p->store = sim->store ? sim->store : &p->own;
+	p->threads = sim->threads > 0 ? sim->threads : 1;
 	p->trains = trains;
-	for (uint32_t r = 0; r < sim->draw->program->n_readout; r++)
-		if (is_mine(sim, r))
+	p->take = take;
+	p->views_only = take;
+	for (uint32_t r = 0; !take && r < sim->draw->program->n_readout; r++)
+		if (is_mine(p, r))
 			sim->method[r] = SIM_line;
 	p->cpu = cpu_kernels();
 	p->nx = sim->maps->nx;
 	p->ny = sim->maps->ny;
 	p->blocks = (p->nx + CPU_LANES - 1) / CPU_LANES;
 	p->parts = p->blocks >= 32 ? 1 : p->blocks >= 16 ? 2 : 4;
-	p->fastest = fastest_of(sim);
+	p->fastest = fastest_of(p);
 	rates = survey(p);
 	for (uint32_t h = 0; h < sim->draw->program->n_history && !st; h++)
 		st = add_history(p, h, rates);
 	return st;
+}
+
+precess_status line_plan_create(struct line_plan **out, struct sim_plan *sim, bool trains)
+{
+	return create(out, sim, trains, NULL);
+}
+
+precess_status line_plan_create_views(struct line_plan **out, struct sim_plan *sim,
+				      const bool *take)
+{
+	return create(out, sim, false, take);
 }
 
 void line_plan_free(struct line_plan *p)
@@ -505,12 +548,15 @@ void line_plan_free(struct line_plan *p)
 		free(p->build[i].bx);
 		free(p->build[i].by);
 	}
+	for (uint32_t i = 0; i < p->n_table; i++)
+		pulse_table_free(p->table[i].table);
 	train_free(p);
 	free(p->shape);
 	free(p->line);
 	free(p->view);
 	free(p->piece);
 	free(p->build);
+	free(p->table);
 	free(p->epoch);
 	free(p->order);
 	free(p->history);

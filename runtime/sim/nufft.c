@@ -128,15 +128,13 @@ static void costs(double *direct, double *fast, const struct job *j, uint32_t ep
 	for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++) {
 		const struct program_readout *q = &p->readout[r];
 		double t = sim_slot(plan->draw, q->time), count = p->event[q->event].n;
-		bool even = q->step[0] != PROGRAM_NO_SLOT && q->step[1] != PROGRAM_NO_SLOT;
 
 		if (plan->method[r] != SIM_direct)
 			continue;
 		lo = fmin(lo, t);
 		hi = fmax(hi, t + (count - 1) * sim_slot(plan->draw, q->dwell));
 		n += count;
-		*direct += (double)plan->n_live *
-			   (even ? 1.2 * count + 100 * plan->nz : 70.0 * count * plan->nz);
+		*direct += (double)plan->n_live * cost_direct(q, count, plan->nz);
 	}
 	segments = 8 + 0.5 * fmax(hi - lo, 0) * j->w_half +
 		   sqrt(fmax(hi - lo, 0) * (j->r_hi - j->r_lo));
@@ -254,6 +252,7 @@ out:
 
 /* ------------------------------------------------------------------ spin states */
 struct column {
+	struct sim_spin *spin;
 	double (*m)[3];
 	struct affine *pulses;
 	bool *have;
@@ -271,14 +270,17 @@ static void run_column(struct job *j, struct column *c, uint32_t history, size_t
 
 	memset(c->have, 0, (size_t)plan->nz * p->n_pulse * sizeof *c->have);
 	for (int z = 0; z < plan->nz; z++) {
+		c->spin[z] = sim_spin_at(plan, pixel, z);
+		c->spin[z].r2 = j->rate[pixel]; /* T2' too: it is infinite unless one pulse is all */
 		c->m[z][0] = c->m[z][1] = 0;
-		c->m[z][2] = sim_spin_at(plan, pixel, z).m0;
+		c->m[z][2] = c->spin[z].m0;
 	}
 	for (uint32_t e = p->history[history].first_epoch; e <= last; e++) {
+		if (p->epoch[e].pulse != UINT32_MAX)
+			sim_pulses(c->pulses, c->have, d, p->epoch[e].pulse, c->spin, (size_t)plan->nz);
 		for (int z = 0; z < plan->nz; z++) {
-			struct sim_spin s = sim_spin_at(plan, pixel, z);
+			const struct sim_spin s = c->spin[z];
 
-			s.r2 = j->rate[pixel]; /* T2' too: it is infinite unless one pulse is all */
 			sim_epoch_pulse(c->m[z], d, e, &s, c->pulses + (size_t)z * p->n_pulse,
 					c->have + (size_t)z * p->n_pulse);
 			for (size_t i = g; i < to && j->group[i].epoch == e; i++) {
@@ -305,10 +307,10 @@ static precess_status run_states(struct job *j, uint32_t history, size_t from, s
 
 #pragma omp parallel num_threads(plan->threads)
 	{
-		struct column c = { malloc(nz * sizeof *c.m),
+		struct column c = { malloc(nz * sizeof *c.spin), malloc(nz * sizeof *c.m),
 				    malloc(nz * n_pulse * sizeof *c.pulses + 1),
 				    malloc(nz * n_pulse * sizeof *c.have + 1) };
-		bool here = c.m && c.pulses && c.have;
+		bool here = c.spin && c.m && c.pulses && c.have;
 
 #pragma omp for schedule(dynamic, BLOCK)
 		for (size_t i = 0; i < plan->n_live; i++) {
@@ -319,6 +321,7 @@ static precess_status run_states(struct job *j, uint32_t history, size_t from, s
 #pragma omp atomic write
 			ok = false;
 		}
+		free(c.spin);
 		free(c.m);
 		free(c.pulses);
 		free(c.have);

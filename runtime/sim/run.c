@@ -1,5 +1,5 @@
 /* One run: the plan from draw, maps and options; the methods; the receiver; the result. */
-#include "runtime/backend/backend.h"
+#include "runtime/sim/device.h"
 #include "runtime/sim/internal.h"
 
 #include <assert.h>
@@ -144,8 +144,20 @@ static int spins_through_slice(const struct draw *d, struct text *why)
 	return (int)n;
 }
 
-static precess_status make_plan(struct sim_plan *plan, const struct draw *d, const struct maps *m,
-				const struct sim_options *o)
+/* Long runs say so before. */
+static void announce(const struct sim_plan *plan)
+{
+	static const double patience = 20; /* s */
+	struct text t;
+
+	text_init(&t);
+	cost_tell(&t, plan, patience);
+	fputs(t.data, stderr);
+	text_free(&t);
+}
+
+precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, const struct maps *m,
+			       const struct sim_options *o)
 {
 	const struct program *p = d->program;
 	struct text why;
@@ -154,6 +166,7 @@ static precess_status make_plan(struct sim_plan *plan, const struct draw *d, con
 	*plan = (struct sim_plan){ .draw = d, .maps = m, .quiet = o->quiet, .fast = o->fast };
 	text_init(&plan->report);
 	text_init(&why);
+	TRY(check_options(o));
 	plan->tolerance = o->tolerance > 0 ? o->tolerance : default_tolerance;
 	plan->asked = o->method;
 	plan->threads = o->threads ? o->threads : omp_get_max_threads();
@@ -177,12 +190,14 @@ static precess_status make_plan(struct sim_plan *plan, const struct draw *d, con
 		goto out;
 	}
 	TRY(choose_methods(plan, o->method));
+	if (!plan->quiet)
+		announce(plan);
 out:
 	text_free(&why);
 	return st;
 }
 
-static void erase_plan(struct sim_plan *plan)
+void sim_plan_erase(struct sim_plan *plan)
 {
 	free(plan->live);
 	free(plan->method);
@@ -216,6 +231,36 @@ static double all_in_step(const struct sim_plan *plan)
 	return plan->survey.m0 * plan->nz * plan->scale;
 }
 
+/* Every spin times every sample: what the device has no kernel for, or not the precision, is done
+ * here in double. */
+static precess_status run_direct(struct sim_plan *plan)
+{
+	uint32_t n = plan->draw->program->n_readout;
+	bool *done = calloc((size_t)n + 1, sizeof *done);
+	precess_status st = PRECESS_OK;
+
+	if (!done)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	if (plan->backend && plan->tolerance >= SIM_LINE_FLOOR)
+		TRY(device_direct(plan, done));
+	for (uint32_t r = 0; r < n; r++)
+		plan->method[r] = done[r] ? SIM_METHODS : plan->method[r];
+	if (count(plan, SIM_direct))
+		st = sim_direct(plan);
+	for (uint32_t r = 0; r < n; r++)
+		plan->method[r] = done[r] ? SIM_direct : plan->method[r];
+out:
+	free(done);
+	return st;
+}
+
+static void report_processor(struct sim_plan *plan, enum sim_method m)
+{
+	if (plan->backend && count(plan, m))
+		text_printf(&plan->report, "device: cpu for %u readouts: the %s method\n",
+			    count(plan, m), sim_method_name(m));
+}
+
 static precess_status run_doubles(struct sim_plan *plan)
 {
 	precess_status st = PRECESS_OK;
@@ -225,9 +270,11 @@ static precess_status run_doubles(struct sim_plan *plan)
 	if (count(plan, SIM_nufft))
 		TRY(sim_nufft(plan));
 	if (count(plan, SIM_direct))
-		TRY(sim_direct(plan));
+		TRY(run_direct(plan));
 	if (count(plan, SIM_step))
 		TRY(sim_step(plan));
+	report_processor(plan, SIM_nufft);
+	report_processor(plan, SIM_step);
 out:
 	return st;
 }
@@ -240,12 +287,14 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 	if (count(plan, SIM_line))
 		TRY(sim_line(plan));
 	TRY(run_doubles(plan));
-	if (asked != SIM_auto || plan->fast || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
+	if (asked != SIM_auto || plan->fast ||
+	    count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
 	    plan->bound <= plan->tolerance * largest(plan))
 		goto out;
 	/* The terms were chosen before the largest sample was known. */
 	text_printf(&plan->report, "direct: all readouts again: the bound %.1e of the fast methods does "
 		    "not meet the tolerance %.1e\n", plan->bound / largest(plan), plan->tolerance);
+	plan->backend = NULL;
 	memset(plan->signal, 0, 2 * (size_t)p->n_sample * sizeof *plan->signal);
 	memset(plan->method, SIM_direct, p->n_readout);
 	plan->bound = 0;
@@ -275,13 +324,15 @@ static void receive(struct sim_plan *plan)
 	}
 }
 
-static precess_status make_result(struct sim_result **out, struct sim_plan *plan)
+precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan)
 {
 	struct sim_result *r = calloc(1, sizeof *r);
 	bool doubles = count(plan, SIM_direct) || count(plan, SIM_step);
 
+	*out = NULL;
 	if (!r)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	receive(plan);
 	r->largest = largest(plan);
 	if (doubles)
 		plan->bound = fmax(plan->bound, double_rounding * all_in_step(plan));
@@ -352,19 +403,18 @@ precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s,
 
 	assert(d->program == s->program);
 	*out = NULL;
-	TRY(check_options(o));
-	TRY(make_plan(&plan, d, m, o));
+	TRY(sim_plan_create(&plan, d, m, o));
 	plan.store = &s->store;
 	TRY(run_methods(&plan, o->method));
-	if (plan.backend && !count(&plan, SIM_line))
+	if (plan.backend && !count(&plan, SIM_line) && !count(&plan, SIM_train) &&
+	    !count(&plan, SIM_direct))
 		name_device(&plan); /* nothing was left to the other */
-	receive(&plan);
-	TRY(make_result(out, &plan));
+	TRY(sim_plan_result(out, &plan));
 	(*out)->seconds = clock_seconds() - begun;
 out:
 	if (st)
 		sim_store_clear(&s->store); /* half-filled grids may be in it */
-	erase_plan(&plan);
+	sim_plan_erase(&plan);
 	return st;
 }
 

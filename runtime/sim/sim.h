@@ -62,6 +62,29 @@ precess_status sim_prepared_run(struct sim_result **out, struct sim_prepared *s,
 				const struct maps *m, const struct sim_options *options);
 void sim_prepared_free(struct sim_prepared *s);
 
+/* n draws of one program, each with its maps, as sim_run computes each alone: where a device is chosen
+ * in the options, draws with the same schedule share its launches. out[n]; nothing on failure. */
+precess_status sim_run_batch(struct sim_result **out, const struct draw *const *d,
+			     const struct maps *const *m, size_t n,
+			     const struct sim_options *options);
+/* The launches that a batch of such draws is on a device: geometry, memory, work, and the time that a
+ * card (runtime/backend/cards.def; NULL: the first) needs at its limits. No device is needed. */
+precess_status sim_explain_launches(struct text *out, const struct draw *d, const struct maps *m,
+				    const struct sim_options *options, int batch,
+				    const char *card);
+/* Seconds per image of a batch on a device: the launches by its own clock; everything, with copies
+ * and the tables of each draw. */
+struct sim_device_times {
+	char device[96], method[16];
+	int batch, launches;
+	double launched, all, bound;
+	double bytes, flops; /* per second, of the launches, as they are counted for estimates */
+	double most_bytes, most_flops; /* what copy and multiply-add kernels reach; 0: not known */
+};
+precess_status bench_device(struct sim_device_times *out, const struct draw *d,
+			    const struct maps *m, const struct sim_options *options, int batch,
+			    int repeats);
+
 /* A spin of a list, for phantoms that are no grid: place in m, times in s, off-resonance in rad/s.
  * No relaxation: INFINITY. */
 struct sim_point {

@@ -33,7 +33,7 @@ bool train_proved(const struct line_plan *p, uint32_t first, uint32_t n)
 }
 
 /* An even product of small primes. */
-static int cells_for(uint32_t lines)
+int train_cells(uint32_t lines)
 {
 	for (int n = 2 * (int)((TRAIN_OVERSAMPLING * lines + 1) / 2);; n += 2) {
 		int rest = n;
@@ -49,7 +49,7 @@ static int cells_for(uint32_t lines)
 bool train_pays(const struct line_plan *p, uint32_t n)
 {
 	/* terms, taps and groups of the usual cases: the choice comes later */
-	return cost_train(n, cells_for(n), 4, CPU_TAPS, 1, p->ny) < cost_run(n, 4);
+	return cost_train(n, train_cells(n), 4, CPU_TAPS, 1, p->ny) < cost_run(n, 4);
 }
 
 precess_status train_add(struct line_plan *p, uint32_t piece)
@@ -66,7 +66,7 @@ precess_status train_add(struct line_plan *p, uint32_t piece)
 				  .n = q->n,
 				  .center = q->n / 2,
 				  .period = (l[q->n - 1].time - l[0].time) / (q->n - 1),
-				  .cells = cells_for(q->n) };
+				  .cells = train_cells(q->n) };
 	t->before = t->center * t->period;
 	t->y = malloc((size_t)p->ny * sizeof *t->y);
 	if (!t->y)

@@ -68,6 +68,8 @@ struct train_choice {
  * lines are cheaper as a train than as a run. */
 bool train_proved(const struct line_plan *p, uint32_t first, uint32_t n);
 bool train_pays(const struct line_plan *p, uint32_t n);
+/* Of a circle for so many lines. */
+int train_cells(uint32_t lines);
 /* Makes a train of the piece; its readouts' method becomes SIM_train. */
 precess_status train_add(struct line_plan *p, uint32_t piece);
 /* Fills choice.expected, the errors of all choices, by the shares of the rates present; else the most

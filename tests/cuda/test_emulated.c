@@ -3,152 +3,206 @@
 #include "tests/cuda/agree.h"
 
 extern const struct backend backend_cuda_emulated;
-
-static const double pi2 = 6.283185307179586476925;
-
-/* ------------------------------------------------------------------ operations */
-static void transform(void **state)
-{
-	enum { N = 12, BATCH = 5 };
-	struct spin_complex in[BATCH * N], out[BATCH * N];
-	struct rng r = rng_make(1, 1);
-
-	(void)state;
-	for (int i = 0; i < BATCH * N; i++) {
-		in[i].re = (float)rng_uniform(&r, -1, 1);
-		in[i].im = (float)rng_uniform(&r, -1, 1);
-	}
-	assert_int_equal(backend_cuda_emulated.ops.transform(out, in, N, BATCH), PRECESS_OK);
-	for (int b = 0; b < BATCH; b++) {
-		for (int k = 0; k < N; k++) {
-			double re = 0, im = 0;
-
-			for (int x = 0; x < N; x++) {
-				double c = cos(pi2 * k * x / N), s = -sin(pi2 * k * x / N);
-				double a = (double)in[b * N + x].re, d = (double)in[b * N + x].im;
-
-				re += a * c - d * s;
-				im += a * s + d * c;
-			}
-			assert_true(fabs(re - (double)out[b * N + k].re) < 1e-5);
-			assert_true(fabs(im - (double)out[b * N + k].im) < 1e-5);
-		}
-	}
-}
-
-/* Phases of hundreds of turns, where a product rounded to single precision would show. */
-static void direct(void **state)
-{
-	enum { NX = 9, NY = 7, N = NX * NY, SAMPLES = 6 };
-	static float spins[BLOCH_MAPS * N];
-	struct spin_complex view[N], scratch[64 * SAMPLES], out[SAMPLES];
-	struct bloch_sample at[SAMPLES];
-	double t[SAMPLES], k[SAMPLES][2];
-	struct rng r = rng_make(2, 1);
-
-	(void)state;
-	for (int i = 0; i < N; i++) {
-		spins[i] = i % 5 ? 1 : 0;
-		spins[2 * N + i] = (float)rng_uniform(&r, 1, 20);
-		spins[3 * N + i] = (float)rng_uniform(&r, -2000, 2000);
-		view[i].re = (float)rng_uniform(&r, -1, 1);
-		view[i].im = (float)rng_uniform(&r, -1, 1);
-	}
-	for (int j = 0; j < SAMPLES; j++) {
-		t[j] = rng_uniform(&r, 0, 0.1);
-		k[j][0] = rng_uniform(&r, -30, 30);
-		k[j][1] = rng_uniform(&r, -30, 30);
-		at[j].at = (struct spin_free){ spin_split(t[j]), spin_split(k[j][0]),
-					       spin_split(k[j][1]), 0 };
-	}
-	assert_int_equal(backend_cuda_emulated.ops.direct(out, scratch, view, spins, at, SAMPLES, NX,
-							  NY), PRECESS_OK);
-	for (int j = 0; j < SAMPLES; j++) {
-		double re = 0, im = 0;
-
-		for (int i = 0; i < N; i++) {
-			double turns = (double)spins[3 * N + i] * t[j] +
-				       k[j][0] * (2 * (i % NX) + 1 - NX) +
-				       k[j][1] * (2 * (i / NX) + 1 - NY);
-			double g = (double)spins[i] * exp(-(double)spins[2 * N + i] * t[j]);
-			double c = g * cos(pi2 * turns), s = -g * sin(pi2 * turns);
-
-			re += c * (double)view[i].re - s * (double)view[i].im;
-			im += c * (double)view[i].im + s * (double)view[i].re;
-		}
-		assert_true(fabs(re - (double)out[j].re) < 2e-5);
-		assert_true(fabs(im - (double)out[j].im) < 2e-5);
-	}
-}
-
-/* More than a launch takes, or than kernels are made for, is refused. */
-static void refusals(void **state)
-{
-	struct bloch_schedule s = { .nx = 8, .ny = 8, .n_draw = 70000, .n_slot = 1, .terms = 13 };
-
-	(void)state;
-	assert_int_equal(backend_cuda_emulated.ops.state(NULL, NULL, NULL, &s), PRECESS_ENOTSUP);
-	s.n_slot = BLOCH_SLOTS + 1;
-	assert_int_equal(backend_cuda_emulated.ops.state(NULL, NULL, NULL, &s), PRECESS_ENOTSUP);
-	assert_int_equal(backend_cuda_emulated.ops.sums(NULL, NULL, NULL, NULL, &s),
-			 PRECESS_ENOTSUP);
-}
+extern void emulated_fall(int falling);
 
 /* ------------------------------------------------------------------ sequences */
-static void emulate(struct draw *d, int nx, double db0)
+static void emulate(struct draw *d, enum sim_method method, int nx, double db0, const char *says)
 {
-	agree(d, "cuda-emulated", nx, nx - 2, db0);
+	agree(d, "cuda-emulated", method, nx, nx - 2, db0, says);
 }
 
+static void emulate_file(const char *path, enum sim_method method, double db0, const char *says)
+{
+	emulate(compile_file(path), method, 36, db0, says);
+}
+
+/* Fans: spins of a row land on circles along x. */
 static void sequence_fse(void **state)
 {
 	(void)state;
-	emulate(compile_file("sequences/fse.seq"), 36, 40);
+	emulate_file("sequences/fse.seq", SIM_auto, 40, "fan: 128 lines in 16 fans");
+	emulate_file("sequences/fse.seq", SIM_line, 40, NULL);
+	emulate_file("sequences/fse.seq", SIM_direct, 40, NULL);
 }
 
+/* Trains: spins of a column land on circles along y; and the same lines as groups. */
 static void sequence_gre_epi(void **state)
 {
 	(void)state;
-	emulate(compile_file("sequences/gre_epi.seq"), 36, 80);
+	emulate_file("sequences/gre_epi.seq", SIM_train, 80, "train: 128 lines in 1 train");
+	emulate_file("sequences/gre_epi.seq", SIM_line, 80, NULL);
+	emulate_file("sequences/gre_epi.seq", SIM_direct, 80, NULL);
 }
 
 static void sequence_moled(void **state)
 {
 	(void)state;
-	emulate(compile_file("sequences/moled.seq"), 36, 80);
+	emulate_file("sequences/moled.seq", SIM_train, 80, "train: ");
+	emulate_file("sequences/moled.seq", SIM_line, 80, NULL);
 }
+
+#define HEAD                                                     \
+	"seq 1\n"                                                \
+	"sequence test\n"                                        \
+	"import std.grads (spoiler)\n"                           \
+	"map T2 : time in 10ms .. 650ms\n"                       \
+	"map M0 : number in 0 .. 1\n"                            \
+	"map B1 : number in 0.7 .. 1.3\n"                        \
+	"map dB0 : frequency in -150Hz .. 150Hz\n"               \
+	"map T1 : time = 1s\n"                                   \
+	"geometry fov = [220mm, 220mm], matrix = [32, 32], slice = 5mm\n" \
+	"system = default\n"                                     \
+	"let gx = trapezoid(x, flat_area = 32 / 220mm, flat = 3.2ms)\n" \
+	"reset\n"
 
 /* Pulses that see z: a thread steps through each, spin after spin through the slice. */
 static void sequence_slice_select(void **state)
 {
 	(void)state;
-	emulate(compile_text("seq 1\n"
-			   "sequence sliced\n"
-			   "map T2 : time in 10ms .. 650ms\n"
-			   "map M0 : number in 0 .. 1\n"
-			   "map B1 : number in 0.7 .. 1.3\n"
-			   "map dB0 : frequency in -150Hz .. 150Hz\n"
-			   "map T1 : time = 1s\n"
-			   "geometry fov = [220mm, 220mm], matrix = [32, 32], slice = 5mm\n"
-			   "system = default\n"
-			   "let pulse = sinc(60deg, 3ms, tbw = 4, apodization = 0.5, "
-			   "use = excitation)\n"
-			   "let exc = slice_select(pulse, thickness = slice)\n"
-			   "let gx = trapezoid(x, flat_area = 32 / 220mm, flat = 3.2ms)\n"
-			   "reset\n"
-			   "play e = exc\n"
-			   "play exc.rephase\n"
-			   "play trapezoid(x, area = -gx.area / 2)\n"
-			   "play gx & adc(32, over = gx.flat)\n"), 10, 20);
+	emulate(compile_text(HEAD "let pulse = sinc(60deg, 3ms, tbw = 4, apodization = 0.5, "
+				  "use = excitation)\n"
+				  "let exc = slice_select(pulse, thickness = slice)\n"
+				  "play e = exc\n"
+				  "play exc.rephase\n"
+				  "play trapezoid(x, area = -gx.area / 2)\n"
+				  "play gx & adc(32, over = gx.flat)\n"), SIM_line, 10, 20, NULL);
+}
+
+/* Gradients that vary while a pulse plays: with ramps, off resonance, in the plane and across. */
+static void sequence_stepped(void **state)
+{
+	(void)state;
+	emulate(compile_text(HEAD "play sinc(60deg, 2ms, tbw = 4, freq = 100Hz, use = excitation) & "
+				  "trapezoid(y, area = 40 / 1m, duration = 2ms)\n"
+				  "play trapezoid(x, area = -gx.area / 2)\n"
+				  "play gx & adc(32, over = gx.flat)\n"), SIM_line, 12, 20, NULL);
+	emulate(compile_text(HEAD "play sinc(60deg, 2ms, tbw = 4, use = excitation) & "
+				  "trapezoid(z, area = 100 / 1m, duration = 2ms)\n"
+				  "play trapezoid(x, area = -gx.area / 2)\n"
+				  "play gx & adc(32, over = gx.flat)\n"), SIM_line, 6, 20, NULL);
+}
+
+/* Every pulse doubles the orders that a crusher leaves: more than a thread keeps to itself. */
+static void sequence_many_orders(void **state)
+{
+	(void)state;
+	emulate(compile_text(HEAD "for n in 0 ..< 40 {\n"
+				  "  play hard(40deg, 500us, phase = 117deg * n * n, use = excitation)\n"
+				  "  play trapezoid(x, area = -gx.area / 2)\n"
+				  "  if n > 30 { play gx & adc(32, over = gx.flat, line = n - 31) }\n"
+				  "  play spoiler(z, cycles = 1)\n"
+				  "}\n"), SIM_line, 20, 20, "coherence orders");
 }
 
 /* Trains of pulses without a reset: many coherence orders, hard and shaped pulses. */
 static void sequence_others(void **state)
 {
 	(void)state;
-	emulate(compile_file("sequences/02_spin_echo.seq"), 36, 30);
-	emulate(compile_file("sequences/05_multi_echo.seq"), 36, 30);
-	emulate(compile_file("sequences/06_bssfp.seq"), 36, 5);
+	emulate_file("sequences/02_spin_echo.seq", SIM_auto, 30, NULL);
+	emulate_file("sequences/05_multi_echo.seq", SIM_auto, 30, NULL);
+	emulate_file("sequences/06_bssfp.seq", SIM_line, 5, NULL);
+	emulate_file("sequences/07_spin_echo_epi.seq", SIM_direct, 60, NULL);
+}
+
+/* Trajectories that are no lines. */
+static void sequence_curved(void **state)
+{
+	(void)state;
+	emulate(compile_file("sequences/09_radial.seq"), SIM_direct, 12, 30, NULL);
+	emulate(compile_file("sequences/10_spiral.seq"), SIM_direct, 12, 30, NULL);
+}
+
+/* What no kernel does is the processor's, and the report says so. */
+static void remainders(void **state)
+{
+	struct draw *d = compile_file("sequences/10_spiral.seq");
+	struct maps *m = random_maps(12, 12, d->program->fov[0], 30, 7);
+	struct sim_result *r = run_on("cuda-emulated", d, m, SIM_step);
+
+	(void)state;
+	if (!strstr(r->report, "device: cpu for 12 readouts: the step method") ||
+	    strstr(r->device, "emulated"))
+		fail_msg("%s: %s", r->device, r->report);
+	sim_result_free(r);
+	maps_free(m);
+	drop(d);
+}
+
+/* Threads of a block, and blocks' warps, in falling order: not one bit differs. */
+static void any_order(void **state)
+{
+	static const char *const file[] = { "sequences/gre_epi.seq", "sequences/fse.seq" };
+
+	(void)state;
+	for (size_t i = 0; i < PRECESS_COUNT(file); i++) {
+		struct draw *d = compile_file(file[i]);
+		struct maps *m = random_maps(70, 66, d->program->fov[0], 80, 7);
+		struct sim_result *a = run_on("cuda-emulated", d, m, SIM_auto), *b;
+
+		emulated_fall(1);
+		b = run_on("cuda-emulated", d, m, SIM_auto);
+		emulated_fall(0);
+		assert_memory_equal(a->signal, b->signal, 2 * a->n_sample * sizeof *a->signal);
+		assert_true(a->bound == b->bound);
+		sim_result_free(a);
+		sim_result_free(b);
+		maps_free(m);
+		drop(d);
+	}
+}
+
+/* ------------------------------------------------------------------ batches */
+/* Draws of one program, each with its parameters and maps, through shared launches: what each alone
+ * gives, but for terms that the most demanding one asks for. Also such that some differ in their
+ * schedule, and more than a queue's chunk. */
+static void batch_of(const char *file, const char *parameter, double lo, double hi, size_t n,
+		     enum sim_method method)
+{
+	struct sim_options o = { .method = method, .quiet = true, .device = "cuda-emulated" };
+	struct draw *first = compile_file(file);
+	const struct program *prog = first->program;
+	const struct draw *d[40];
+	const struct maps *m[40];
+	struct sim_result *r[40], *alone;
+	int index = parameter ? program_param_find(prog, parameter) : -1;
+	struct draw *own[40];
+	struct maps *maps[40];
+
+	for (size_t i = 0; i < n; i++) {
+		double param[16];
+
+		for (uint32_t k = 0; k < prog->n_param; k++)
+			param[k] = first->param[k];
+		if (index >= 0)
+			param[index] = lo + (hi - lo) * (double)i / (double)n;
+		if (draw_create(&own[i], prog, param, false))
+			fail_msg("%s", precess_error());
+		d[i] = own[i];
+		m[i] = maps[i] = random_maps(20, 18, prog->fov[0], 40, i + 1);
+	}
+	if (sim_run_batch(r, d, m, n, &o))
+		fail_msg("%s", precess_error());
+	o.device = NULL;
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(sim_run(&alone, d[i], m[i], &o), PRECESS_OK);
+		assert_true(compare(alone, r[i]) <= alone->bound + r[i]->bound);
+		assert_true(compare(alone, r[i]) < 1e-4);
+		assert_true(!strncmp(r[i]->device, "cuda-emulated", 13));
+		sim_result_free(alone);
+		sim_result_free(r[i]);
+		draw_free(own[i]);
+		maps_free(maps[i]);
+	}
+	drop(first);
+}
+
+static void batches(void **state)
+{
+	(void)state;
+	batch_of("sequences/gre_epi.seq", "TE", 0.05, 0.08, 37, SIM_line);
+	batch_of("sequences/moled.seq", NULL, 0, 0, 3, SIM_train);
+	batch_of("sequences/fse.seq", "ESP", 8e-3, 15e-3, 5, SIM_auto);
+	batch_of("sequences/05_multi_echo.seq", "ESP", 10e-3, 20e-3, 4, SIM_line);
 }
 
 /* ------------------------------------------------------------------ choosing a device */
@@ -185,14 +239,17 @@ static void devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(transform),
-		cmocka_unit_test(direct),
-		cmocka_unit_test(refusals),
 		cmocka_unit_test(sequence_fse),
 		cmocka_unit_test(sequence_gre_epi),
 		cmocka_unit_test(sequence_moled),
 		cmocka_unit_test(sequence_slice_select),
+		cmocka_unit_test(sequence_stepped),
+		cmocka_unit_test(sequence_many_orders),
 		cmocka_unit_test(sequence_others),
+		cmocka_unit_test(sequence_curved),
+		cmocka_unit_test(remainders),
+		cmocka_unit_test(any_order),
+		cmocka_unit_test(batches),
 		cmocka_unit_test(devices),
 	};
 

@@ -1,5 +1,5 @@
-/* Any bytes as a Pulseq file: read or refused, and what is read can be verified, written as Pulseq and as
- * source, or refused. */
+/* Any bytes as a Pulseq file: read or refused, and what is read can be verified, written as Pulseq
+ * and as source, or refused. */
 #include <stdlib.h>
 #include <string.h>
 

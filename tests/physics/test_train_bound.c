@@ -3,6 +3,8 @@
  * partial, backwards; objects decay fast, are far off resonance, all alike or all different. */
 #include "tests/physics/build.h"
 
+#include "runtime/sim/internal.h"
+
 enum { MATRIX = 48 };
 static int spins = 72; /* each way */
 static const double fov = 0.22, slice = 5e-3;
@@ -289,6 +291,46 @@ static void threads_do_not_matter(void **state)
 	drop(d);
 }
 
+/* What a run will cost: in proportion to spins, with the methods in their order, in the right decade,
+ * and told in time. */
+static void costs_are_told(void **state)
+{
+	struct draw *d = full();
+	struct maps *m = usual();
+	uint8_t method[MATRIX];
+	struct sim_plan plan = { .draw = d, .maps = m, .threads = 1, .nz = 1, .n_live = 2000,
+				 .method = method };
+	struct sim_result *r;
+	struct text t;
+	double line, direct;
+
+	(void)state;
+	memset(method, SIM_line, sizeof method);
+	line = cost_seconds(&plan);
+	memset(method, SIM_direct, sizeof method);
+	direct = cost_seconds(&plan);
+	plan.n_live *= 3;
+	assert_true(direct > 10 * line && fabs(cost_seconds(&plan) - 3 * direct) < 1e-9);
+	memset(method, SIM_step, sizeof method);
+	assert_true(cost_seconds(&plan) > 10 * direct);
+	text_init(&t);
+	cost_tell(&t, &plan, 2 * cost_seconds(&plan));
+	assert_int_equal(t.n, 0);
+	m->nx = m->ny = 4096;
+	cost_tell(&t, &plan, 0.01 * cost_seconds(&plan));
+	assert_non_null(strstr(t.data, "48 readouts by step for 6000 spins; --spins 256 would"));
+	m->nx = m->ny = spins;
+	text_free(&t);
+	r = simulate(d, m, SIM_direct, 1);
+	plan.n_live = r->n_spin;
+	memset(method, SIM_direct, sizeof method);
+	if (!(cost_seconds(&plan) < 10 * r->seconds && cost_seconds(&plan) > 0.02 * r->seconds))
+		fail_msg("%g s instead of %g", r->seconds, cost_seconds(&plan));
+	sim_result_free(r);
+	maps_free(m);
+	drop(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +340,7 @@ int main(void)
 		cmocka_unit_test(trains_are_lines),
 		cmocka_unit_test(not_a_train),
 		cmocka_unit_test(threads_do_not_matter),
+		cmocka_unit_test(costs_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* What the tests of this folder share: a Pulseq file as a draw, one row of the report. The cases are
- * read from $PRECESS_SHARED/refcases (../shared when unset); absent ones are skipped. */
+/* What the tests of this folder share: a Pulseq file as a draw, one row of the report. The cases
+ * are read from $PRECESS_SHARED/refcases (../shared when unset); absent ones are skipped. */
 #ifndef TESTS_REFCASES_SUITE_H
 #define TESTS_REFCASES_SUITE_H
 
@@ -58,8 +58,8 @@ static inline void case_drop(struct draw *d)
 	program_free(p);
 }
 
-/* One row of the table: our error, what is accepted, that of the program the reference is from or of the
- * exact solution, as the cases' README tells (NAN: it does not), time. */
+/* One row of the table: our error, what is accepted, that of the program the reference is from or
+ * of the exact solution, as the cases' README tells (NAN: it does not), time. */
 static inline void report_row(const char *which, const char *what, double error, double accept,
 			      double theirs, double seconds)
 {

@@ -1,10 +1,19 @@
-/* What is exported is what was meant: read again it is the same list of events, soft delays follow the
- * parameter, and a simulation of it gives the same signal. */
+/* What is exported is what was meant: read again it is the same list of events, soft delays follow
+ * the parameter, and a simulation of it gives the same signal. */
 #include "tests/refcases/elaborate.h"
 
 static const char *const files[] = {
-	"01_fid", "02_spin_echo", "03_gradient_echo", "04_inversion_recovery", "05_multi_echo",
-	"06_bssfp", "07_spin_echo_epi", "08_slice_select", "09_radial", "10_spiral", "fse",
+	"01_fid",
+	"02_spin_echo",
+	"03_gradient_echo",
+	"04_inversion_recovery",
+	"05_multi_echo",
+	"06_bssfp",
+	"07_spin_echo_epi",
+	"08_slice_select",
+	"09_radial",
+	"10_spiral",
+	"fse",
 };
 
 static struct ir *sequence(struct lang **l, const char *name)
@@ -56,8 +65,9 @@ static void round_trip(void **state)
 
 				while (strcmp(ir->param[p].name, back->param[k].name))
 					assert_true(++p < ir->n_param);
-				a[p] = b[k] = rint((a[p] + 0.01 * (ir->param[p].hi - a[p])) / 2e-4) *
-					      2e-4;
+				a[p] = b[k] =
+					rint((a[p] + 0.01 * (ir->param[p].hi - a[p])) / 2e-4) *
+					2e-4;
 				soft++;
 			}
 			if (back->n_param && pulseq_same(ir, a, back, b, 1e-9))
@@ -109,9 +119,14 @@ static double *signal_of(size_t *n, struct ir *ir, struct lang *l)
 	double *signal;
 
 	for (int i = 0; i < 24; i++)
-		spin[i] = (struct sim_point){ .r = { 0.09 * sin(1.7 * i), 0.09 * cos(2.3 * i), 2e-3 * sin(i) },
-					      .m0 = 1, .t1 = 0.1 + 0.01 * i, .t2 = 0.04 + 0.002 * i,
-					      .t2p = INFINITY, .w = 40 * sin(3.1 * i), .b1 = 1 };
+		spin[i] = (struct sim_point){ .r = { 0.09 * sin(1.7 * i), 0.09 * cos(2.3 * i),
+						     2e-3 * sin(i) },
+					      .m0 = 1,
+					      .t1 = 0.1 + 0.01 * i,
+					      .t2 = 0.04 + 0.002 * i,
+					      .t2p = INFINITY,
+					      .w = 40 * sin(3.1 * i),
+					      .b1 = 1 };
 	if (passes_run(ir, NULL, NULL) || lower(&p, ir, l, "t") || draw_create(&d, p, NULL, false))
 		fail_msg("%s", precess_error());
 	*n = p->n_sample;

@@ -34,8 +34,11 @@ static size_t lines(const char *text)
 /* In the plainest system; returns the lines, 0 when it cannot be told in the language. */
 static size_t source_plays(const struct ir *ir, const char *name, bool loops)
 {
-	struct pulseq_source_options o = { .origin = name, .data = "d.h5", .loops = loops,
-					   .ideal = true, .slack = loops ? 1e-5 : 0 };
+	struct pulseq_source_options o = { .origin = name,
+					   .data = "d.h5",
+					   .loops = loops,
+					   .ideal = true,
+					   .slack = loops ? 1e-5 : 0 };
 	struct arena *arena = arena_create();
 	double a[64], b[64];
 	struct lang *l = lang_create();
@@ -149,12 +152,13 @@ static void has(const char *text, const char *want)
 		fail_msg("no `%s` in\n%s", want, text);
 }
 
-/* Three slices of four lines: frequency by slice, amplitude by line, RF spoiling by 117 degrees, lines
- * by label, reversed every second time. */
+/* Three slices of four lines: frequency by slice, amplitude by line, RF spoiling by 117 degrees,
+ * lines by label, reversed every second time. */
 static void finds_formulas(void **state)
 {
-	struct pulseq_source_options o = { .origin = "t.seq", .data = "d.h5", .loops = true,
-					   .ideal = true, .slack = 1e-5 };
+	struct pulseq_source_options o = {
+		.origin = "t.seq", .data = "d.h5", .loops = true, .ideal = true, .slack = 1e-5
+	};
 	struct arena *arena = arena_create();
 	struct text file, out;
 	struct ir *ir;
@@ -182,13 +186,14 @@ static void finds_formulas(void **state)
 			    fmod(117 * l * (l + 1) / 2, 360) * 3.14159265358979323846 / 180);
 	text_printf(&file, "[EXTENSIONS]\n");
 	for (int l = 0; l < 6; l++)
-		text_printf(&file, "%d 1 %d %d\n%d 1 %d 0\n", 1 + 2 * l, 1 + l, 2 + 2 * l, 2 + 2 * l,
-			    7 + l % 2);
+		text_printf(&file, "%d 1 %d %d\n%d 1 %d 0\n", 1 + 2 * l, 1 + l, 2 + 2 * l,
+			    2 + 2 * l, 7 + l % 2);
 	text_printf(&file, "extension LABELSET 1\n");
 	for (int l = 0; l < 6; l++)
 		text_printf(&file, "%d %d LIN\n", 1 + l, 2 * l + 1);
-	text_printf(&file, "7 0 REV\n8 1 REV\n[SHAPES]\nshape_id 1\nnum_samples 2\n1\n1\nshape_id 2\n"
-			   "num_samples 2\n0\n100\n");
+	text_printf(&file,
+		    "7 0 REV\n8 1 REV\n[SHAPES]\nshape_id 1\nnum_samples 2\n1\n1\nshape_id 2\n"
+		    "num_samples 2\n0\n100\n");
 	if (pulseq_parse(&ir, file.data, file.n, "t.seq", NULL) ||
 	    pulseq_source(&out, &samples, &n_samples, arena, ir, &o))
 		fail_msg("%s", precess_error());
@@ -208,13 +213,17 @@ static void finds_formulas(void **state)
 /* The comparison that all this rests on sees what is small. */
 static void comparison_sees(void **state)
 {
-	static const char file[] = HEAD "[BLOCKS]\n1 10 1 0 2 0 0 0\n2 10 0 0 0 0 1 0\n[RF]\n"
-		"1 2500 1 0 2 50 0 0 0 %s 0 e\n[TRAP]\n2 %s 20 40 20 0\n[ADC]\n1 10 %s 0 0 0 0 %s 0\n"
+	static const char file[] = HEAD
+		"[BLOCKS]\n1 10 1 0 2 0 0 0\n2 10 0 0 0 0 1 0\n[RF]\n"
+		"1 2500 1 0 2 50 0 0 0 %s 0 e\n[TRAP]\n2 %s 20 40 20 0\n[ADC]\n1 10 %s 0 0 0 0 %s "
+		"0\n"
 		"[SHAPES]\nshape_id 1\nnum_samples 2\n1\n1\nshape_id 2\nnum_samples 2\n0\n100\n";
 	static const char *const change[][5] = {
-		{ "0", "1000", "10000", "0", NULL },    { "1", "1000", "10000", "0", "frequency" },
+		{ "0", "1000", "10000", "0", NULL },
+		{ "1", "1000", "10000", "0", "frequency" },
 		{ "0", "1000.01", "10000", "0", "amplitude" },
-		{ "0", "1000", "9990", "0", "duration" }, { "0", "1000", "10000", "1e-5", "phase" },
+		{ "0", "1000", "9990", "0", "duration" },
+		{ "0", "1000", "10000", "1e-5", "phase" },
 	};
 	struct ir *a = NULL, *b;
 
@@ -241,8 +250,10 @@ static void comparison_sees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plays_the_same), cmocka_unit_test(refuses_overlap),
-		cmocka_unit_test(finds_formulas), cmocka_unit_test(comparison_sees),
+		cmocka_unit_test(plays_the_same),
+		cmocka_unit_test(refuses_overlap),
+		cmocka_unit_test(finds_formulas),
+		cmocka_unit_test(comparison_sees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,10 +99,10 @@ static bool run(const struct signal_case *c)
 }
 
 /* ------------------------------------------------------------------ slice selection */
-/* The sequence by its XML: the shipped file's phase shape is 0.595 turns where it should be 0.5, so that
- * its pulses turn by 93 degrees. Two apodised sinc pulses of 8/3 ms under a gradient, the second off
- * the carrier, each with a rephaser; samples in the rephasers, 10 of the 22. JEMRIS's phase starts from
- * 2/3 of its raster of 2.5 us. */
+/* The sequence by its XML: the shipped file's phase shape is 0.595 turns where it should be 0.5, so
+ * that its pulses turn by 93 degrees. Two apodised sinc pulses of 8/3 ms under a gradient, the
+ * second off the carrier, each with a rephaser; samples in the rephasers, 10 of the 22. JEMRIS's
+ * phase starts from 2/3 of its raster of 2.5 us. */
 static void slice_file(struct text *t)
 {
 	enum { N = 1000 };

@@ -1,5 +1,5 @@
-/* A Pulseq file of a million blocks: read and lowered in time that grows with its size and in memory that
- * is bounded by it; many distinct shapes, too. */
+/* A Pulseq file of a million blocks: read and lowered in time that grows with its size and in
+ * memory that is bounded by it; many distinct shapes, too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,16 +15,20 @@
 #include "compiler/passes/passes.h"
 #include "compiler/pulseq/pulseq.h"
 
-#define HEAD "[VERSION]\nmajor 1\nminor 5\nrevision 0\n[DEFINITIONS]\nBlockDurationRaster 1e-05\n[BLOCKS]\n"
+#define HEAD                                                                           \
+	"[VERSION]\nmajor 1\nminor 5\nrevision 0\n[DEFINITIONS]\nBlockDurationRaster " \
+	"1e-05\n[BLOCKS]\n"
 
 /* RF-spoiled gradient echoes of 256 lines: four blocks each. */
 static void gradient_echoes(struct text *t, int blocks)
 {
 	text_printf(t, HEAD);
 	for (int i = 0; i < blocks / 4; i++)
-		text_printf(t, "%d 30 %d 0 0 0 0 0\n%d 100 0 1 %d 0 0 0\n%d 320 0 2 0 0 1 %d\n"
-			       "%d 550 0 0 0 0 0 0\n", 4 * i + 1, 1 + i % 720, 4 * i + 2, 10 + i % 256,
-			    4 * i + 3, 1 + i % 256, 4 * i + 4);
+		text_printf(t,
+			    "%d 30 %d 0 0 0 0 0\n%d 100 0 1 %d 0 0 0\n%d 320 0 2 0 0 1 %d\n"
+			    "%d 550 0 0 0 0 0 0\n",
+			    4 * i + 1, 1 + i % 720, 4 * i + 2, 10 + i % 256, 4 * i + 3, 1 + i % 256,
+			    4 * i + 4);
 	text_printf(t, "[RF]\n");
 	for (int i = 0; i < 720; i++)
 		text_printf(t, "%d 150 1 0 2 100 50 0 0 0 %.9g e\n", 1 + i,
@@ -38,7 +42,9 @@ static void gradient_echoes(struct text *t, int blocks)
 	text_printf(t, "extension LABELSET 1\n");
 	for (int i = 0; i < 256; i++)
 		text_printf(t, "%d %d LIN\n", 1 + i, i);
-	text_printf(t, "[SHAPES]\nshape_id 1\nnum_samples 2\n1\n1\nshape_id 2\nnum_samples 2\n0\n200\n");
+	text_printf(
+		t,
+		"[SHAPES]\nshape_id 1\nnum_samples 2\n1\n1\nshape_id 2\nnum_samples 2\n0\n200\n");
 }
 
 /* Every block has a gradient of a shape of its own. */
@@ -92,7 +98,8 @@ static void grows_with_size(void **state)
 	(void)state;
 	for (int k = 0; k < 2; k++) {
 		void (*make)(struct text *, int) = k ? own_shapes : gradient_echoes;
-		double small = load(make, k ? 40000 : 200000), large = load(make, k ? 200000 : 1000000);
+		double small = load(make, k ? 40000 : 200000),
+		       large = load(make, k ? 200000 : 1000000);
 		struct rusage r;
 
 		getrusage(RUSAGE_SELF, &r);

@@ -98,7 +98,7 @@ refuse 3 'shows nothing of gre_epi' plot "$seq" --from 5
 refuse 2 'make wants -o FILE.h5' object make head:1
 refuse 2 'import wants --labels with --table, or --pd with --t2w' object import --labels a.nii -o out.h5
 refuse 2 'grid wants one sequence' bench grid
-refuse 2 'simulate, grid or network?' bench
+refuse 2 'simulate, grid, network or learning?' bench
 
 # --- objects ---
 small="--spins 16"

@@ -277,7 +277,8 @@ static void keeps_soft_delays(void **state)
 	ir_free(ir);
 }
 
-/* Phases 0, 1, 2 rad, then 5: a window of three samples, whose frequency turns it, and one of one. */
+/* Phases 0, 1, 2 rad, then 5: a window of three samples, whose frequency turns it, and one of
+ * one. */
 static void splits_windows(void **state)
 {
 	struct ir *ir = parse(V15 "[BLOCKS]\n1 30 0 0 0 0 1 0\n[ADC]\n1 4 25000 20 0 0 0 0.5 1\n"
