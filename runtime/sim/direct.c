@@ -166,10 +166,11 @@ static void run_history(double *sum, double seconds[2], const struct job *j, str
 		b->m[i][0] = b->m[i][1] = 0;
 		b->m[i][2] = b->spin[i].m0 *= weight; /* everything is linear in M0 */
 	}
-	memset(b->have, 0, (size_t)n * p->n_pulse * sizeof *b->have);
 	for (uint32_t e = first; e < j->last[history]; e++) {
 		const struct program_epoch *q = &p->epoch[e];
 
+		if (q->pulse != UINT32_MAX)
+			sim_pulses(b->pulses, b->have, d, q->pulse, b->spin, (size_t)n);
 		for (int i = 0; i < n; i++)
 			sim_epoch_pulse(b->m[i], d, e, &b->spin[i],
 					b->pulses + (size_t)i * p->n_pulse,
@@ -196,7 +197,9 @@ static void run_batch(double *sum, double seconds[2], const struct job *j, struc
 {
 	const struct sim_plan *plan = j->plan;
 	const struct sim_ensemble *q = &plan->ensemble;
+	const size_t n = (size_t)b->columns * (size_t)b->nz * plan->draw->program->n_pulse;
 
+	memset(b->have, 0, n * sizeof *b->have);
 	for (uint32_t h = 0; h < plan->draw->program->n_history; h++) {
 		bool one_pulse = sim_history_pulses(plan->draw->program, h) <= 1;
 
@@ -213,6 +216,8 @@ static void run_batch(double *sum, double seconds[2], const struct job *j, struc
 				else
 					s->w += q->x[member] * s->r2p;
 			}
+			if (plan->decays_t2p) /* other spins than before */
+				memset(b->have, 0, n * sizeof *b->have);
 			run_history(sum, seconds, j, b, h, one_pulse ? 1 : q->w[member]);
 		}
 	}

@@ -151,6 +151,11 @@ struct affine affine_phase(double phase);
 /* The whole pulse `pulse` of the program with phase 0 for one spin. */
 struct affine sim_pulse(const struct draw *d, uint32_t pulse, const struct sim_spin *s);
 
+/* The same for n spins at once, into pulses[i * n_pulse + pulse] of spin i; nothing where the first
+ * spin has it. */
+void sim_pulses(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
+		const struct sim_spin *s, size_t n);
+
 /* Pulse of an epoch (none: nothing) applied to m = Mx, My, Mz; free precession after it. `pulses`
  * holds the propagators by pulse index, have[] false where not yet made; both n_pulse long. */
 void sim_epoch_pulse(double m[3], const struct draw *d, uint32_t epoch, const struct sim_spin *s,

@@ -185,7 +185,7 @@ struct errors {
 
 static double total(const struct line_plan *p, const struct errors *e)
 {
-	return e->series + e->kernel + e->rounding + p->alias * p->mean_m0;
+	return e->series + e->kernel + e->rounding + (p->alias + p->tables) * p->mean_m0;
 }
 
 static void report_trains(struct text *t, const struct line_plan *p)
@@ -241,6 +241,8 @@ static void report(const struct line_plan *p, const struct errors *e)
 			    orders, p->sim->nz, p->alias);
 	if (spins > 1)
 		text_printf(t, ", %d spins through the slice", spins);
+	if (p->tables > 0)
+		text_printf(t, ", shaped pulses from tables (within %.1e of M0)", p->tables);
 	if (e->most > 0) {
 		text_printf(t, "; bound %.1e of the largest sample (series %.1e, ",
 			    total(p, e) / e->most, e->series / e->most);
@@ -279,7 +281,7 @@ bool line_settle(struct line_plan *p)
 /* After a run the weights are known: more terms, a better kernel; false where that cannot help. */
 static bool improve(struct line_plan *p, const struct errors *e, double half)
 {
-	double limit = p->sim->tolerance * e->most - e->rounding - p->alias * p->mean_m0;
+	double limit = p->sim->tolerance * e->most - e->rounding - (p->alias + p->tables) * p->mean_m0;
 	double part = p->n_train ? 0.5 : 1, weight;
 	int terms = p->series.terms;
 	bool better = false;

@@ -11,6 +11,7 @@
  *     line_series.c  the polynomial and its error
  *     line_plan.c    readouts into lines, lines into pieces that share their weights; tables
  *     line_build.c   pulses and precession: which there are, tables for them
+ *     line_table.c   shaped pulses interpolated
  *     line_orders.c  through the slice: coherence orders instead of spins, where exact
  *     line_state.c   from maps to weights to sums over y, chunk by chunk
  *     line_fourier.c from sums over y to samples
@@ -20,6 +21,7 @@
 
 #include "runtime/cpu/cpu.h"
 #include "runtime/sim/internal.h"
+#include "runtime/sim/pulse.h"
 #include "runtime/sim/train.h"
 
 /* ------------------------------------------------------------------ series */
@@ -85,6 +87,7 @@ struct line_build {
 	float *x, *y;           /* tables over all columns (16 re, 16 im per block) and rows */
 	struct cpu_bloch bloch;
 	double *b, *bx, *by, bz;/* what bloch points to; offset along z in rad/s/m */
+	const struct pulse_table *table; /* of a shaped pulse; NULL: solved for every spin */
 };
 
 /* One order of one epoch: slots of the state, -1 for no minus; what to clear first; the views that
@@ -121,6 +124,13 @@ struct line_history {
 	bool elsewhere;             /* a device has done it */
 };
 
+/* A pulse of the program whose maps are interpolated; no table: it is not worth one. */
+struct line_table {
+	uint32_t pulse;
+	double error;
+	struct pulse_table *table;
+};
+
 struct line_plan {
 	struct sim_plan *sim;
 	const struct cpu_kernels *cpu;
@@ -132,12 +142,14 @@ struct line_plan {
 	bool views_only;            /* lines are readouts of any kind: no shapes, pieces are views */
 	const bool *take;           /* readouts, where not those of the line and train methods */
 	double alias;               /* what orders leave out of the spins asked for, of M0 */
+	double tables;              /* what tables of pulses leave out, likewise */
 	int nx, ny, blocks, parts;  /* blocks of lanes, parts of the rows: tasks */
 	struct line_shape *shape;       uint32_t n_shape;
 	struct line_line *line;         uint32_t n_line;
 	struct line_view *view;         uint32_t n_view;
 	struct line_piece *piece;       uint32_t n_piece;
 	struct line_build *build;       uint32_t n_build;
+	struct line_table *table;       uint32_t n_table;
 	struct line_epoch *epoch;       uint32_t n_epoch;
 	struct line_order *order;       uint32_t n_order;
 	struct line_history *history;   uint32_t n_history;
@@ -158,6 +170,8 @@ int line_add_build(struct line_plan *p, struct line_history *h, const struct lin
 /* The pulse of a program's epoch: build and phases of `out`. `rates` bounds all rates in 1/s. */
 precess_status line_add_pulse(struct line_plan *p, struct line_history *h, uint32_t epoch,
 			      struct line_epoch *out, double rates);
+/* Gives a shaped pulse its table, the one there is where another history has it already. */
+precess_status line_add_table(struct line_plan *p, const struct line_history *h, struct line_build *b);
 /* Appends to one of the arrays above; NULL when out of memory. */
 void *line_append(void *array, uint32_t *n, size_t size);
 

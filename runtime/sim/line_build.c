@@ -190,6 +190,8 @@ int line_add_build(struct line_plan *p, struct line_history *h, const struct lin
 		b->through = p->sim->nz > 1;
 	if (b->kind == LINE_EXCITE && (b->bloch.n > 1 || b->bloch.reach > 2))
 		b->kind = LINE_BLOCH;
+	if (b->kind == LINE_BLOCH && !st)
+		st = line_add_table(p, h, b);
 	if (b->kind == LINE_EXCITE)
 		p->steps = fmax(p->steps, EXCITE_STEPS);
 	return st ? -2 : (int)(p->n_build - 1);

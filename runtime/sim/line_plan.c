@@ -548,12 +548,15 @@ void line_plan_free(struct line_plan *p)
 		free(p->build[i].bx);
 		free(p->build[i].by);
 	}
+	for (uint32_t i = 0; i < p->n_table; i++)
+		pulse_table_free(p->table[i].table);
 	train_free(p);
 	free(p->shape);
 	free(p->line);
 	free(p->view);
 	free(p->piece);
 	free(p->build);
+	free(p->table);
 	free(p->epoch);
 	free(p->order);
 	free(p->history);

@@ -43,9 +43,9 @@ precess_status line_probe(double *ratio, const struct sim_plan *sim, struct sim_
 	precess_status st;
 
 	*ratio = 0;
-	text_init(&few.report);
 	if (sim->maps->nx < WORTH || sim->maps->ny < WORTH)
 		return PRECESS_OK;
+	text_init(&few.report);
 	few.method = malloc((size_t)prog->n_readout + 1);
 	few.signal = calloc(2 * (size_t)prog->n_sample + 1, sizeof *few.signal);
 	if (!few.method || !few.signal) {

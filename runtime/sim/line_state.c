@@ -110,6 +110,34 @@ static void stepped(struct line_work *w, float *e, const struct line_build *b, d
 		}
 }
 
+/* A shaped pulse from its table. */
+static void tabled(struct line_work *w, float *e, const struct line_build *b, double z)
+{
+	const struct line_plan *p = w->p;
+	const struct cpu_spins *s = w->spins;
+	double place = b->through ? (z / p->sim->slice + 0.5) * p->sim->nz - 0.5 : 0;
+	const double *bx = b->bloch.x + w->block * CPU_LANES;
+
+	for (size_t at = 0; at < w->rows * CPU_LANES; at += PULSE_LANES) {
+		double by = b->bloch.y[w->row[at / CPU_LANES]];
+		_Alignas(64) pulse_spins spins;
+		_Alignas(64) pulse_maps map;
+
+		for (size_t l = 0; l < PULSE_LANES; l++) {
+			spins[PULSE_B1][l] = s->b1[at + l];
+			spins[PULSE_W][l] = tau * s->f[at + l] + b->bloch.offset +
+					    bx[(at + l) % CPU_LANES] + by;
+			spins[PULSE_R2][l] = s->r2[at + l];
+			spins[PULSE_R1][l] = s->r1[at + l];
+		}
+		pulse_table_look(map, b->table, (int)lround(place), spins);
+		for (size_t k = 0; k < PULSE_NUMBERS; k++)
+			for (size_t l = 0; l < PULSE_LANES; l++)
+				e[k * CPU_PLANE + at + l] =
+					(float)(k < 9 ? map[k][l] : map[k][l] * s->m0[at + l]);
+	}
+}
+
 static void make(struct line_work *w, int index, double z)
 {
 	const struct line_build *b = &w->p->build[index];
@@ -128,6 +156,10 @@ static void make(struct line_work *w, int index, double z)
 		break;
 	case LINE_EXCITE:
 	case LINE_BLOCH:
+		if (b->table) {
+			tabled(w, to, b, z);
+			break;
+		}
 		bloch.offset += b->bz * z;
 		bloch.x += w->block * CPU_LANES;
 		bloch.row = w->row;
@@ -158,7 +190,7 @@ static const float *need(struct line_work *w, int index, double z)
 	b = &w->p->build[index];
 	if (!b->cached && w->made[b->kind] != index) {
 		make(w, index, z);
-		w->made[b->kind] = b->through ? -1 : index;
+		w->made[b->kind] = index;
 	}
 	return line_plane(w, b->plane);
 }
@@ -293,6 +325,7 @@ static void run_epochs(struct line_work *w, const struct line_history *h, int iz
 {
 	const struct line_plan *p = w->p;
 
+	w->made[LINE_BLOCH] = w->made[LINE_STEPPED] = w->made[LINE_EXCITE] = -1; /* of another z */
 	memcpy(slot(w, 0), w->spins->m0, sizeof w->spins->m0);
 	memset(slot(w, 0) + CPU_PLANE, 0, sizeof w->spins->m0);
 	if (h->spins)

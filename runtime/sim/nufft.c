@@ -252,6 +252,7 @@ out:
 
 /* ------------------------------------------------------------------ spin states */
 struct column {
+	struct sim_spin *spin;
 	double (*m)[3];
 	struct affine *pulses;
 	bool *have;
@@ -269,14 +270,17 @@ static void run_column(struct job *j, struct column *c, uint32_t history, size_t
 
 	memset(c->have, 0, (size_t)plan->nz * p->n_pulse * sizeof *c->have);
 	for (int z = 0; z < plan->nz; z++) {
+		c->spin[z] = sim_spin_at(plan, pixel, z);
+		c->spin[z].r2 = j->rate[pixel]; /* T2' too: it is infinite unless one pulse is all */
 		c->m[z][0] = c->m[z][1] = 0;
-		c->m[z][2] = sim_spin_at(plan, pixel, z).m0;
+		c->m[z][2] = c->spin[z].m0;
 	}
 	for (uint32_t e = p->history[history].first_epoch; e <= last; e++) {
+		if (p->epoch[e].pulse != UINT32_MAX)
+			sim_pulses(c->pulses, c->have, d, p->epoch[e].pulse, c->spin, (size_t)plan->nz);
 		for (int z = 0; z < plan->nz; z++) {
-			struct sim_spin s = sim_spin_at(plan, pixel, z);
+			const struct sim_spin s = c->spin[z];
 
-			s.r2 = j->rate[pixel]; /* T2' too: it is infinite unless one pulse is all */
 			sim_epoch_pulse(c->m[z], d, e, &s, c->pulses + (size_t)z * p->n_pulse,
 					c->have + (size_t)z * p->n_pulse);
 			for (size_t i = g; i < to && j->group[i].epoch == e; i++) {
@@ -303,10 +307,10 @@ static precess_status run_states(struct job *j, uint32_t history, size_t from, s
 
 #pragma omp parallel num_threads(plan->threads)
 	{
-		struct column c = { malloc(nz * sizeof *c.m),
+		struct column c = { malloc(nz * sizeof *c.spin), malloc(nz * sizeof *c.m),
 				    malloc(nz * n_pulse * sizeof *c.pulses + 1),
 				    malloc(nz * n_pulse * sizeof *c.have + 1) };
-		bool here = c.m && c.pulses && c.have;
+		bool here = c.spin && c.m && c.pulses && c.have;
 
 #pragma omp for schedule(dynamic, BLOCK)
 		for (size_t i = 0; i < plan->n_live; i++) {
@@ -317,6 +321,7 @@ static precess_status run_states(struct job *j, uint32_t history, size_t from, s
 #pragma omp atomic write
 			ok = false;
 		}
+		free(c.spin);
 		free(c.m);
 		free(c.pulses);
 		free(c.have);

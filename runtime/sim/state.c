@@ -1,6 +1,7 @@
 /* One spin through a history by the kernel schedule: pulses as affine maps, free precession as
  * rotation, decay and recovery. */
 #include "runtime/sim/internal.h"
+#include "runtime/sim/pulse.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -86,16 +87,23 @@ static struct affine instant(const struct draw *d, const struct program_pulse *q
 	return affine_rotation(flip * re, flip * im, 0);
 }
 
+static double offset_of(const struct draw *d, const struct program_pulse *q, const struct sim_spin *s)
+{
+	double w = s->w + tau * sim_slot(d, q->freq);
+
+	for (int a = 0; a < 3; a++)
+		w += tau * d->program->gammabar * sim_slot(d, q->grad[a]) * s->r[a];
+	return w;
+}
+
 /* In the frame that turns with the RF its field stands still and a frequency f acts as an
  * off-resonance of f; leaving the frame turns the phase by all of 2 pi f T. */
 static struct affine constant_gradient(const struct draw *d, const struct program_pulse *q,
 				       const struct sim_spin *s, double duration)
 {
-	double w1 = sim_slot(d, q->flip) * s->b1 / duration, w = s->w + tau * sim_slot(d, q->freq);
+	double w1 = sim_slot(d, q->flip) * s->b1 / duration, w = offset_of(d, q, s);
 	struct affine m, step;
 
-	for (int a = 0; a < 3; a++)
-		w += tau * d->program->gammabar * sim_slot(d, q->grad[a]) * s->r[a];
 	if (q->shape == PROGRAM_NO_SHAPE) {
 		m = affine_bloch(w1, 0, w, s->r1, s->r2, s->m0, duration);
 	} else {
@@ -142,6 +150,83 @@ struct affine sim_pulse(const struct draw *d, uint32_t pulse, const struct sim_s
 	if (q->class_ == PROGRAM_PULSE_STEPPED)
 		return stepped(d, q, s);
 	return constant_gradient(d, q, s, duration);
+}
+
+/* ------------------------------------------------------------------ pulses of many spins */
+/* As constant_gradient, of PULSE_LANES spins at a time; false: no memory. */
+static bool side_by_side(struct affine *out, size_t stride, const struct draw *d,
+			 const struct program_pulse *q, const struct sim_spin *s, size_t n)
+{
+	const struct program_shape *p = &d->program->shape[q->shape];
+	double duration = sim_slot(d, q->duration), w1 = sim_slot(d, q->flip) / duration;
+	double *b = malloc(2 * (size_t)p->n * sizeof *b);
+	const struct pulse_shape shape = { p->n, b, duration / p->n };
+	const struct affine leave = affine_phase(tau * sim_slot(d, q->freq) * duration);
+
+	for (uint32_t i = 0; b && i < p->n; i++) {
+		b[2 * i] = w1 * p->sample[p->is_complex ? 2 * i : i];
+		b[2 * i + 1] = p->is_complex ? w1 * p->sample[2 * i + 1] : 0;
+	}
+	for (size_t first = 0; b && first < n; first += PULSE_LANES) {
+		_Alignas(64) pulse_spins at;
+		_Alignas(64) pulse_maps map;
+
+		for (size_t l = 0; l < PULSE_LANES; l++) {
+			const struct sim_spin *x = &s[first + l < n ? first + l : n - 1];
+
+			at[PULSE_B1][l] = x->b1;
+			at[PULSE_W][l] = offset_of(d, q, x);
+			at[PULSE_R2][l] = x->r2;
+			at[PULSE_R1][l] = x->r1;
+		}
+		pulse_solve(map, &shape, at);
+		for (size_t l = 0; l < PULSE_LANES && first + l < n; l++) {
+			struct affine m;
+
+			for (int k = 0; k < 9; k++)
+				m.e[k / 3][k % 3] = map[k][l];
+			for (int k = 0; k < 3; k++)
+				m.c[k] = map[9 + k][l] * s[first + l].m0;
+			out[(first + l) * stride] = affine_after(&leave, &m);
+		}
+	}
+	free(b);
+	return b;
+}
+
+/* As stepped, with the steps that the widest of the spins needs. */
+static void stepped_all(struct affine *out, size_t stride, const struct draw *d,
+			const struct program_pulse *q, const struct sim_spin *s, size_t n)
+{
+	const struct draw_event *e = &d->event[d->at[q->event]];
+	double reach[3] = { 0 };
+	struct rf_step *step;
+	size_t steps;
+
+	for (size_t i = 0; i < 3 * n; i++)
+		reach[i % 3] = fmax(reach[i % 3], fabs(s[i / 3].r[i % 3]));
+	if (sim_rf_steps(&step, &steps, d, e, reach) == PRECESS_OK)
+		for (size_t i = 0; i < n; i++)
+			out[i * stride] = sim_rf_propagate(step, steps, e->freq, &s[i]);
+	free(step);
+}
+
+void sim_pulses(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
+		const struct sim_spin *s, size_t n)
+{
+	const struct program *p = d->program;
+	const struct program_pulse *q = &p->pulse[pulse];
+
+	if (have[pulse])
+		return;
+	if (sim_slot(d, q->duration) > 0 && q->class_ == PROGRAM_PULSE_STEPPED)
+		stepped_all(pulses + pulse, p->n_pulse, d, q, s, n);
+	else if (!(sim_slot(d, q->duration) > 0 && q->shape != PROGRAM_NO_SHAPE &&
+		   side_by_side(pulses + pulse, p->n_pulse, d, q, s, n)))
+		for (size_t i = 0; i < n; i++)
+			pulses[i * p->n_pulse + pulse] = sim_pulse(d, pulse, &s[i]);
+	for (size_t i = 0; i < n; i++)
+		have[i * p->n_pulse + pulse] = true;
 }
 
 /* ------------------------------------------------------------------ epochs */
