@@ -64,6 +64,7 @@ holds "$(echo $scores | cut -d' ' -f1) > 4 + $(echo $scores | cut -d' ' -f2)"
 "$precess" generate "$dir/small.seq" -n 40 -q -o "$dir/data.h5" >/dev/null
 for source in "--data $dir/data.h5" "--reuse 3"; do
 	train $source --samples 2400 -o "$dir/whole.h5" --json >"$dir/whole.json"
+	rm -f "$dir/parts.h5"
 	env --default-signal=INT "$precess" train "$dir/small.seq" --width 4 --seed 3 --threads 1 \
 		--validate 4 -q $source --samples 2400 -o "$dir/parts.h5" --json \
 		>"$dir/parts.json" 2>&1 &
