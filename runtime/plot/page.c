@@ -221,8 +221,10 @@ static void put_event(struct page *g, const struct draw_event *e, const char *us
 /* Draw events are in order of time; `use` is known to the program's, so they are asked backwards. */
 static precess_status put_events(struct page *g)
 {
-	static const char *const names[] = { [PROGRAM_RF] = "rf", [PROGRAM_GRAD] = "grad",
-					     [PROGRAM_ADC] = "adc", [PROGRAM_RESET] = "resets" };
+	static const char *const names[] = { [PROGRAM_RF] = "rf",
+					     [PROGRAM_GRAD] = "grad",
+					     [PROGRAM_ADC] = "adc",
+					     [PROGRAM_RESET] = "resets" };
 	const struct program *p = g->d->program;
 	const char **use = calloc(p->n_event + 1, sizeof *use);
 	uint32_t i;

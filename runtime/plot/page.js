@@ -139,11 +139,11 @@ const most = (lists) => {
 };
 const strongest = most(gradients);
 const lanes = [
-  { name: "RF", unit: "\u00b5T", ink: "--rf", share: 1.15, most: most([pulses]), list: pulses, trace: pulseCorners },
+  { name: "RF", unit: "\u00b5T", ink: "--rf", share: 1.15, most: most([pulses]),
+    list: pulses, trace: pulseCorners },
   { name: "phase", unit: "deg", ink: "--phase", share: 0.75, most: 180, both: true },
-  { name: "Gx", unit: "mT/m", ink: "--x", share: 1, most: strongest, both: true, list: gradients[0], trace: gradientCorners },
-  { name: "Gy", unit: "mT/m", ink: "--y", share: 1, most: strongest, both: true, list: gradients[1], trace: gradientCorners },
-  { name: "Gz", unit: "mT/m", ink: "--z", share: 1, most: strongest, both: true, list: gradients[2], trace: gradientCorners },
+  ...["x", "y", "z"].map((axis, i) => ({ name: `G${axis}`, unit: "mT/m", ink: `--${axis}`, share: 1,
+    most: strongest, both: true, list: gradients[i], trace: gradientCorners })),
   { name: "ADC", unit: "", ink: "--adc", share: 0.45, most: 1 },
 ];
 let c, width, height, color = {};
@@ -155,7 +155,8 @@ function yOf(l, v) {
 }
 function readColors() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["paper", "text", "faint", "grid", "lane", "rf", "phase", "x", "y", "z", "adc", "block", "wait", "old"])
+  for (const name of ["paper", "text", "faint", "grid", "lane", "rf", "phase", "x", "y", "z", "adc",
+    "block", "wait", "old"])
     color["--" + name] = style.getPropertyValue("--" + name).trim();
 }
 function fit(canvas) {
@@ -256,7 +257,8 @@ function drawPhase(l) {
     if (x < free) continue;
     free = x + 0.5;
     c.beginPath();
-    if (p.shape && xOf(p.end) - x > 3) corners(p, (k) => phaseOf(p, k), (t, v) => c.lineTo(xOf(t), yOf(l, v)));
+    if (p.shape && xOf(p.end) - x > 3)
+      corners(p, (k) => phaseOf(p, k), (t, v) => c.lineTo(xOf(t), yOf(l, v)));
     else {
       const y = yOf(l, phaseOf(p, p.shape ? p.shape.n >> 1 : 0));
       c.moveTo(x, y);
@@ -430,14 +432,16 @@ function drawPath() {
   g.rotate(-Math.PI / 2);
   text(g, 0, 0, "ky [1/m]", "--text", "center");
   g.restore();
-  text(g, x0, y0 - 12, paths.length ? "k-space: samples in the window, coloured by time" : "no samples", "--faint", "left", 10);
+  const title = paths.length ? "k-space: samples in the window, coloured by time" : "no samples";
+  text(g, x0, y0 - 12, title, "--faint", "left", 10);
   g.strokeStyle = color["--old"];
   g.lineWidth = 0.7;
   g.beginPath();
   paths.forEach(stroke);
   g.stroke();
   g.lineWidth = 1.4;
-  for (let i = firstAfter(paths, from); i < paths.length && paths[i].start <= to; i++) drawColored(g, paths[i]);
+  for (let i = firstAfter(paths, from); i < paths.length && paths[i].start <= to; i++)
+    drawColored(g, paths[i]);
   if (nyquist[0] && nyquist[1]) {
     g.setLineDash([5, 4]);
     g.strokeStyle = color["--faint"];
@@ -465,7 +469,8 @@ function drawColored(g, p) {
 function pathAt(t) {
   const p = covering(paths, t);
   if (!p) return null;
-  const n = p.k.length / 3, u = (t - p.start) / (p.dwell * p.step || 1), i = Math.min(Math.floor(u), Math.max(0, n - 2));
+  const n = p.k.length / 3, u = (t - p.start) / (p.dwell * p.step || 1);
+  const i = Math.min(Math.floor(u), Math.max(0, n - 2));
   const j = Math.min(i + 1, n - 1), gap = (pathTime(p, j) - pathTime(p, i)) || 1;
   const f = Math.min(1, Math.max(0, (t - pathTime(p, i)) / gap));
   return [0, 1, 2].map((a) => p.k[3 * i + a] + (p.k[3 * j + a] - p.k[3 * i + a]) * f);
@@ -494,21 +499,26 @@ function tell() {
   const at = element("at"), t = cursor, spans = [];
   at.textContent = element("block").textContent = "";
   if (t === null) return;
-  const digits = Math.max(0, Math.min(9, Math.ceil(-Math.log10((to - from) / timeUnit()[0] / 2000))));
-  spans.push(`t ${(t / timeUnit()[0]).toFixed(digits)} ${timeUnit()[1]}`);
+  const [unit, unitName] = timeUnit(), grain = (to - from) / unit / 2000;
+  spans.push(`t ${(t / unit).toFixed(Math.max(0, Math.min(9, Math.ceil(-Math.log10(grain)))))} ${unitName}`);
   const p = covering(pulses, t), w = covering(windows, t), k = pathAt(t), b = covering(blocks, t);
+  const number = (e, n) => Math.min(n - 1, Math.floor((t - e.start) / (e.end - e.start) * n));
   spans.push(`RF ${b1At(t).toFixed(3)} \u00b5T`);
   if (p) {
-    const i = p.shape ? Math.min(p.shape.n - 1, Math.floor((t - p.start) / (p.end - p.start) * p.shape.n)) : 0;
-    spans.push(`phase ${phaseOf(p, i).toFixed(1)}\u00b0`, `flip ${+(p.flip * 180 / Math.PI).toPrecision(5)}\u00b0 ${p.use}`);
+    spans.push(`phase ${phaseOf(p, p.shape ? number(p, p.shape.n) : 0).toFixed(1)}\u00b0`,
+      `flip ${+(p.flip * 180 / Math.PI).toPrecision(5)}\u00b0 ${p.use}`);
     if (p.freq) spans.push(`offset ${+p.freq.toPrecision(5)} Hz`);
   }
-  "xyz".split("").forEach((name, axis) => spans.push(`G${name} ${gradientAt(axis, t).toFixed(3)} mT/m`));
-  if (w) spans.push(`ADC sample ${Math.min(w.n - 1, Math.floor((t - w.start) / (w.end - w.start) * w.n))} of ${w.n}, phase ${wrap(w.phase * 180 / Math.PI).toFixed(1)}\u00b0`);
+  ["x", "y", "z"].forEach((name, axis) =>
+    spans.push(`G${name} ${gradientAt(axis, t).toFixed(3)} mT/m`));
+  if (w)
+    spans.push(`ADC sample ${number(w, w.n)} of ${w.n}`,
+      `ADC phase ${wrap(w.phase * 180 / Math.PI).toFixed(1)}\u00b0`);
   if (k) spans.push(`k ${k.map((v) => v.toFixed(1)).join(", ")} /m`);
   for (const s of spans) at.appendChild(document.createElement("span")).textContent = s;
   if (b) element("block").textContent =
-    `line ${b.line}: ${b.text}${b.where ? `   [${b.where}]` : ""}   ${kinds[b.kind]}, ${short(b.end - b.start)} from ${short(b.start)}`;
+    `line ${b.line}: ${b.text}${b.where ? ` [${b.where}]` : ""}, ${kinds[b.kind]} of ` +
+    `${short(b.end - b.start)} from ${short(b.start)}`;
 }
 
 // ---------------------------------------------------------------- moving

@@ -23,13 +23,21 @@ emacs)
 vscode)
 	command -v node >/dev/null && command -v npm >/dev/null || exit 77
 	mkdir -p "$npm" || exit 77
-	if [ ! -d "$npm/node_modules/vscode-oniguruma" ] || [ ! -d "$npm/node_modules/vscode-textmate" ]; then
+	if [ ! -d "$npm/node_modules/vscode-oniguruma" ] || [ ! -d "$npm/node_modules/vscode-textmate" ] ||
+		[ ! -d "$npm/node_modules/vscode-tmgrammar-test" ]; then
 		(cd "$npm" && echo '{ "private": true }' >package.json &&
 			npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
-				vscode-textmate@9.2.0 vscode-oniguruma@2.0.1) || exit 77
+				vscode-textmate@9.2.0 vscode-oniguruma@2.0.1 vscode-tmgrammar-test@0.1.3) || exit 77
 	fi
 	NODE_PATH=$npm/node_modules node tests/editors/textmate.js \
 		editors/vscode/syntaxes/precess.tmLanguage.json $files >"$CLASSES" || exit 1
+	# the same by the tool that authors of grammars use
+	for file in tests/editors/corpus/*.seq sequences/*.seq; do
+		"$classes" "$file" >"$folder/ours" || exit 1
+		paste -d '\n' "$file" "$folder/ours" | awk -f tests/editors/tmgrammar.awk >"$folder/${file##*/}"
+	done
+	"$npm/node_modules/.bin/vscode-tmgrammar-test" -g editors/vscode/syntaxes/precess.tmLanguage.json \
+		"$folder/*.seq" >"$folder/report" 2>&1 || { cat "$folder/report"; exit 1; }
 	;;
 *) exit 2 ;;
 esac

@@ -5,7 +5,8 @@ const fs = require("fs");
 const textmate = require("vscode-textmate");
 const oniguruma = require("vscode-oniguruma");
 const [grammarFile, ...files] = process.argv.slice(2);
-const letters = [["comment", "c"], ["string", "t"], ["keyword.control", "k"], ["constant.numeric", "d"], ["keyword.other.unit", "d"]];
+const letters = [["comment", "c"], ["string", "t"], ["keyword.control", "k"],
+  ["constant.numeric", "d"], ["keyword.other.unit", "d"]];
 
 function letter(scopes) {
   for (const [scope, l] of letters) if (scopes.some((s) => s.startsWith(scope))) return l;

@@ -88,8 +88,10 @@ static void check_event(const json_t *row, const struct draw_event *e)
 
 static void check_events(const json_t *data, const struct draw *d)
 {
-	static const char *const names[] = { [PROGRAM_RF] = "rf", [PROGRAM_GRAD] = "grad",
-					     [PROGRAM_ADC] = "adc", [PROGRAM_RESET] = "resets" };
+	static const char *const names[] = { [PROGRAM_RF] = "rf",
+					     [PROGRAM_GRAD] = "grad",
+					     [PROGRAM_ADC] = "adc",
+					     [PROGRAM_RESET] = "resets" };
 	size_t n[PRECESS_COUNT(names)] = { 0 };
 
 	for (uint32_t i = 0; i < d->program->n_event; i++) {
@@ -119,7 +121,8 @@ static void check_shapes(const json_t *data, const struct program *p)
 
 static void check_blocks(const json_t *data, const struct draw *d)
 {
-	const json_t *blocks = json_object_get(data, "blocks"), *texts = json_object_get(data, "texts");
+	const json_t *blocks = json_object_get(data, "blocks"),
+		     *texts = json_object_get(data, "texts");
 	const struct program *p = d->program;
 
 	assert_int_equal(json_array_size(blocks), p->n_block);
@@ -129,7 +132,8 @@ static void check_blocks(const json_t *data, const struct draw *d)
 		size_t text = (size_t)number(row, 3);
 
 		assert_true(fabs(number(row, 0) * 1e-12 - d->value[b->start]) <= time_grain * 1.01);
-		assert_true(fabs(number(row, 1) * 1e-12 - d->value[b->duration]) <= time_grain * 1.01);
+		assert_true(fabs(number(row, 1) * 1e-12 - d->value[b->duration]) <=
+			    time_grain * 1.01);
 		check_number(row, 2, b->kind);
 		assert_string_equal(json_string_value(json_array_get(texts, text)),
 				    b->text ? b->text : "");
@@ -177,8 +181,8 @@ static void check_trajectory(const json_t *data, const struct draw *d)
 static void page_is_the_event_list(void **state)
 {
 	static const char *const files[] = { "sequences/moled.seq", "sequences/10_spiral.seq",
-					     "sequences/06_bssfp.seq", "sequences/08_slice_select.seq",
-					     "sequences/fse.seq" };
+					     "sequences/06_bssfp.seq",
+					     "sequences/08_slice_select.seq", "sequences/fse.seq" };
 
 	(void)state;
 	for (size_t i = 0; i < PRECESS_COUNT(files); i++) {
