@@ -216,35 +216,16 @@ static void lock(bool on)
 
 static precess_status plot(const struct training *r)
 {
-	const struct train_curve *c = &r->model->curve;
-	double *x, *loss, *zero;
-	precess_status st;
-	if (!r->c->curve || c->n < 2)
-		return PRECESS_OK;
-	x = calloc(3 * c->n, sizeof *x);
-	if (!x)
-		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	loss = x + c->n;
-	zero = loss + c->n;
-	for (uint64_t i = 0; i < c->n; i++) {
-		x[i] = (double)c->point[i].image;
-		loss[i] = c->point[i].loss;
-		zero[i] = c->point[i].zero;
-	}
 	struct text title;
+	if (!r->c->curve)
+		return PRECESS_OK;
 	text_init(&title);
 	text_printf(&title, "%s, %s of width %d", r->model->sequence, r->t.name, r->t.width);
-	st = plot_curve(r->c->curve, title.data, &(struct plot_axes){ "images", "loss", false },
-			(struct plot_line[]){
-				{ .name = "training", .x = x, .y = loss, .n = (int)c->n },
-				{ .name = "zero image", .x = x, .y = zero, .n = (int)c->n } },
-			2);
+	precess_status st = learn_plot(r->c->curve, title.data, &r->model->curve);
 	text_free(&title);
-	free(x);
 	return st;
 }
 
-/* A time in ms as people say it, anything else in SI. */
 static precess_status validate_map(struct training *r)
 {
 	const char *unit;
@@ -502,16 +483,6 @@ static void training_free(struct training *r)
 	json_decref(r->looks);
 }
 
-/* Before hours of work: can its result be written? */
-static precess_status probe(const char *path)
-{
-	struct file_output *o;
-	precess_status st = file_output_create(&o, path);
-	if (!st)
-		file_output_discard(o);
-	return st;
-}
-
 static int run(struct train_command *c, struct compiled *compiled)
 {
 	struct training r = { .c = c, .compiled = compiled, .looks = json_array() };
@@ -532,8 +503,8 @@ static int run(struct train_command *c, struct compiled *compiled)
 			return rc;
 		}
 	}
-	TRY(probe(c->output));
-	TRY(probe(r.checkpoint.data));
+	TRY(file_output_probe(c->output));
+	TRY(file_output_probe(r.checkpoint.data));
 	TRY(open_all(&r));
 	st = train(&r);
 	if (st == PRECESS_ECANCEL)
@@ -574,7 +545,7 @@ int cmd_train(int argc, char **argv)
 		{ "--task", NULL, OPTION_TEXT, &c.task, 0, 0,
 		  "learn a map from the images instead: t2, or FILE.net with a target" },
 		{ "--engine", NULL, OPTION_TEXT, &c.engine, 0, 0,
-		  "MODEL.h5 of this sequence that makes the images of a task (default: simulated)" },
+		  "MODEL.h5 of this sequence that makes a task's images (default: simulated)" },
 		{ "--width", NULL, OPTION_INT, &c.width, 1, 1024,
 		  "of the network's U-Net (the template's)" },
 		{ "--samples", NULL, OPTION_INT, &c.samples, 1, 2147483647,

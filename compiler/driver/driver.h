@@ -51,6 +51,9 @@ struct option {
  * error) or -1 after `--help`. */
 int options_parse(const char *command, int argc, char **argv, const struct option *o, size_t n,
 		  struct option_list *rest);
+/* From now on `--help` prints a part of the manual page, in roff; manual_text prints a text in it. */
+void options_manual(bool on);
+void manual_text(const char *s);
 /* Tells on standard error how `command` is used; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *fmt, ...) PRECESS_PRINTF(2, 3);
 /* Tells what is wrong with a value on the command line, without the usage; returns EXIT_USAGE. */

@@ -1,5 +1,5 @@
-/* precess evaluate of a network that maps: means over regions against the truth, on samples it never
- * saw, simulated exactly, with noise. */
+/* precess evaluate of a network that maps: means over regions against the truth, on samples it
+ * never saw, simulated exactly, with noise. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,8 +179,8 @@ static precess_status scatter(const struct map_evaluation *e)
 	return st;
 }
 
-/* Into `j`: a regression and its points [truth, network]; keys of times end in _ms, points are as they
- * are shown. */
+/* Into `j`: a regression and its points [truth, network]; keys of times end in _ms, points are as
+ * they are shown. */
 static void json_fit(json_t *j, const struct learn_fit *f, double show)
 {
 	const struct {
@@ -236,8 +236,7 @@ static void report(const struct map_evaluation *e)
 	       "slope", "intercept", "|error|", "bias", "95 %");
 	print_fit("squares of 10 mm", &e->squares, show);
 	print_fit("tissues of a slice", &e->tissues, show);
-	printf("network: %.3g ms per slice of %d x %d\n", e->seconds * 1e3, e->size[0],
-	       e->size[1]);
+	printf("network: %.3g ms per slice of %d x %d\n", e->seconds * 1e3, e->size[0], e->size[1]);
 }
 
 int evaluate_map(struct learn_model *m, struct evaluate_command *c)

@@ -229,6 +229,29 @@ out:
 	return st;
 }
 
+precess_status learn_plot(const char *path, const char *title, const struct train_curve *c)
+{
+	double *x = calloc(3 * c->n + 1, sizeof *x), *loss = x ? x + c->n : NULL,
+	       *zero = x ? loss + c->n : NULL;
+	precess_status st = PRECESS_OK;
+	if (!x)
+		return precess_fail(PRECESS_ENOMEM, "out of memory");
+	for (uint64_t i = 0; i < c->n; i++) {
+		x[i] = (double)c->point[i].image;
+		loss[i] = c->point[i].loss;
+		zero[i] = c->point[i].zero;
+	}
+	if (c->n > 1)
+		st = plot_curve(
+			path, title, &(struct plot_axes){ "images", "loss", false },
+			(struct plot_line[]){
+				{ .name = "training", .x = x, .y = loss, .n = (int)c->n },
+				{ .name = "zero image", .x = x, .y = zero, .n = (int)c->n } },
+			2);
+	free(x);
+	return st;
+}
+
 /* ------------------------------------------------------------------ words */
 int learn_failed(struct lang *l, bool json, precess_status st)
 {

@@ -52,6 +52,9 @@ precess_status learn_mean_add(struct learn_mean *m, const float *image, const fl
 			      int nx);
 struct train_scores learn_mean_get(const struct learn_mean *m);
 
+/* A picture of a training's loss beside the zero image's, when there are two points of it. */
+precess_status learn_plot(const char *path, const char *title, const struct train_curve *c);
+
 /* The first n samples of a recipe; net not NULL: they must fit it. */
 precess_status learn_samples(struct data_sample ***out, int *n_out, const struct program *p,
 			     const struct net *net, const struct data_recipe *r, int n,
@@ -94,11 +97,12 @@ struct learn_fit {
 	double slope, intercept, r2, mae, bias, deviation;
 };
 precess_status learn_fit_add(struct learn_fit *f, double truth, double value);
-/* Means over squares of 10 mm, as regions are drawn by hand: wholly inside the object, the truth nearly
- * the same everywhere, between the template's low and high. `pixel` in m. */
+/* Means over squares of 10 mm, as regions are drawn by hand: wholly inside the object, the truth
+ * nearly the same everywhere, between the template's low and high. `pixel` in m. */
 precess_status learn_fit_regions(struct learn_fit *f, const float *truth, const float *value,
 				 const int size[2], double pixel, const struct net_template *task);
-/* Means over the tissues of the slice: all pixels of nearly the same truth that are not near an edge. */
+/* Means over the tissues of the slice: all pixels of nearly the same truth that are not near an
+ * edge. */
 precess_status learn_fit_tissues(struct learn_fit *f, const float *truth, const float *value,
 				 const int size[2], double pixel, const struct net_template *task);
 void learn_fit_solve(struct learn_fit *f);
@@ -139,7 +143,8 @@ int learn_model_open(struct learn_model *m, const char *path, const char *sequen
 void learn_model_close(struct learn_model *m);
 /* The value of line "key value" of a record, copied; NULL: none. */
 char *learn_record(const char *record, const char *key);
-/* The first line of the record `now` that `was` lacks; threads and command may differ. NULL: none. */
+/* The first line of the record `now` that `was` lacks; threads and command may differ. NULL:
+ * none. */
 const char *learn_other_line(const char *now, const char *was);
 /* Exit status for a failure of the world, told as --json wants it. */
 int learn_failed(struct lang *l, bool json, precess_status st);

@@ -7,10 +7,10 @@
 /* Regions are squares of about this side whose truth varies by less than this part of it. */
 #define REGION 10e-3 /* m */
 #define UNIFORM 0.1
-/* Tissues: pixels of a slice between two of so many steps of the map's range, a pixel of the image away
- * from any edge, that fill this area. */
+/* Tissues: pixels of a slice between two of so many steps of the map's range, a pixel of the image
+ * away from any edge, that fill this area. */
 #define STEPS 20
-#define TISSUE 1e-4 /* m^2 */
+#define TISSUE 1e-4                        /* m^2 */
 #define HELD_OUT_NOISE UINT64_C(998244353) /* seed */
 
 /* ------------------------------------------------------------------ regions */

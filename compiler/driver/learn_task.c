@@ -1,5 +1,5 @@
-/* Networks that map: the task in a model's record, its network, whole images through what was trained on
- * crops. */
+/* Networks that map: the task in a model's record, its network, whole images through what was
+ * trained on crops. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,8 @@
 
 /* ------------------------------------------------------------------ the task */
 /* The lines of a template that a model needs to map. */
-static const char *const keys[] = { "target", "scale", "knee", "pad", "window", "known", "low", "high" };
+static const char *const keys[] = { "target", "scale", "knee", "pad",
+				    "window", "known", "low",  "high" };
 
 void learn_task_record(struct text *out, const struct net_template *t)
 {
@@ -33,8 +34,9 @@ bool learn_is_task(const struct train_model *m)
 
 precess_status learn_makes_images(const struct train_model *m, const char *path)
 {
-	return learn_is_task(m) ? precess_fail(PRECESS_EINVAL, "%s maps images, it makes none", path)
-				: PRECESS_OK;
+	return learn_is_task(m)
+		       ? precess_fail(PRECESS_EINVAL, "%s maps images, it makes none", path)
+		       : PRECESS_OK;
 }
 
 precess_status learn_task_read(struct net_template *t, const struct train_model *m)
@@ -120,9 +122,9 @@ precess_status learn_mapper_create(struct learn_mapper **out, const struct net *
 	m->size[0] = nx;
 	m->size[1] = ny;
 	TRY(net_resized(&m->net, net, nx, ny));
-	TRY(nn_create(&m->nn, m->net,
-		      &(struct nn_options){
-			      .batch = 1, .precision = precision, .threads = threads }));
+	TRY(nn_create(
+		&m->nn, m->net,
+		&(struct nn_options){ .batch = 1, .precision = precision, .threads = threads }));
 	m->map = memory_aligned((size_t)nx * (size_t)ny * sizeof *m->map);
 	if (!m->map) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");

@@ -19,7 +19,35 @@ static void help(FILE *f)
 	fprintf(f, "Precess %s: pulse sequences, compiled and simulated exactly\n\n", PRECESS_VERSION);
 	for (size_t i = 0; i < PRECESS_COUNT(commands); i++)
 		fprintf(f, "  precess %-11s %s\n", commands[i].name, commands[i].doc);
-	fprintf(f, "\n`precess COMMAND --help` lists the options of one command.\n");
+	fprintf(f, "\n`precess COMMAND --help` lists the options of one command, `precess help --man`\n"
+		   "writes the manual page.\n");
+}
+
+/* precess(1) in roff: from the same table and the commands' own options, so that it cannot be old. */
+static int manual(void)
+{
+	printf(".TH PRECESS 1 \"\" \"Precess %s\" \"User Commands\"\n", PRECESS_VERSION);
+	printf(".SH NAME\nprecess \\- pulse sequences, compiled and simulated exactly\n"
+	       ".SH SYNOPSIS\n.B precess\n.I COMMAND\n[ARGUMENT]...\n"
+	       ".SH DESCRIPTION\n.B precess\nchecks, draws, simulates and converts MRI pulse "
+	       "sequences, and trains networks on them.\n"
+	       ".B precess help\nlists the commands,\n.B precess\n.I COMMAND\n.B \\-\\-help\n"
+	       "the options of one.\n.SH COMMANDS\n");
+	options_manual(true);
+	for (size_t i = 0; i < PRECESS_COUNT(commands); i++) {
+		char *argv[] = { (char *)commands[i].name, "--help", NULL };
+		printf(".SS %s\n", commands[i].name);
+		manual_text(commands[i].doc);
+		printf("\n.PP\n");
+		int rc = commands[i].run(2, argv);
+		if (rc)
+			return rc;
+	}
+	printf(".SH EXIT STATUS\n.TP\n.B 0\nfine\n.TP\n.B 1\nthe sequence has errors\n.TP\n.B 2\n"
+	       "the command line has\n.TP\n.B 3\nmemory, files or data failed\n.TP\n.B 4\na device "
+	       "failed\n.SH ENVIRONMENT\n.TP\n.B PRECESS_PATH\nfolders in which modules are looked "
+	       "for\n");
+	return EXIT_OK;
 }
 
 static int unknown(const char *name)
@@ -69,6 +97,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		if (argc > 2 && !strcmp(argv[2], "--man"))
+			return finish(manual());
 		help(stdout);
 		return finish(EXIT_OK);
 	}

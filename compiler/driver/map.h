@@ -30,8 +30,8 @@ void map_sequence_close(struct map_sequence *q);
 /* `text`: a fraction of the first echo's magnitude, "none", or a file whose zeros are left out, whose
  * mask is in->mask. */
 int map_mask(struct mapping_options *o, struct map_input *in, const char *text);
-/* T2 of every slice by a network, finer than the images; `place` is that of the maps. Returns an exit
- * status, told. */
+/* T2 of every slice by a network, finer than the images; `place` is that of the maps. Returns an
+ * exit status, told. */
 struct map_network {
 	const char *model;
 	const struct option_list *set; /* parameters that the images do not tell */

@@ -6,7 +6,8 @@
 #include "compiler/driver/learn.h"
 #include "compiler/driver/map.h"
 
-/* Pixels to each side whose mean power decides on the mask: echoes interfere from one to the next. */
+/* Pixels to each side whose mean power decides on the mask: neighbouring ones show how the echoes
+ * interfere. */
 #define REACH 2
 /* Of the network's unit: where there is no object it says 0, less or more. */
 #define NOTHING 0.1
@@ -48,7 +49,7 @@ static precess_status check(const struct work *w)
 {
 	const struct program *p = w->model.compiled.program;
 	const struct mapping_series *s = w->in->series;
-	const char *hash = w->in->first->program_hash, *const *name;
+	const char *hash = w->in->first->program_hash, *const * name;
 	if (w->task.target != PROGRAM_MAP_T2)
 		return precess_fail(PRECESS_ENOTSUP, "%s gives %s; precess map makes maps of T2",
 				    w->o->model,
@@ -60,13 +61,13 @@ static precess_status check(const struct work *w)
 				    "or by another version of it",
 				    w->in->first_name, w->o->model, p->name);
 	if (s->nx != p->matrix[0] || s->ny != p->matrix[1])
-		return precess_fail(PRECESS_EINVAL,
-				    "%s is %d x %d, %s was trained for images of %d x %d",
-				    w->in->first_name, s->nx, s->ny, w->o->model, p->matrix[0],
-				    p->matrix[1]);
+		return precess_fail(
+			PRECESS_EINVAL, "%s is %d x %d, %s was trained for images of %d x %d",
+			w->in->first_name, s->nx, s->ny, w->o->model, p->matrix[0], p->matrix[1]);
 	if ((uint32_t)data_view_channels(w->view, &name) != w->model.model->net->input[0].n_channel)
-		return precess_fail(PRECESS_EINVAL, "%d images for %s, which was trained for others",
-				    s->n_echo, w->o->model);
+		return precess_fail(PRECESS_EINVAL,
+				    "%d images for %s, which was trained for others", s->n_echo,
+				    w->o->model);
 	for (uint32_t i = 0; i < p->n_param; i++)
 		if (!(w->param[i] >= p->param[i].lo && w->param[i] <= p->param[i].hi))
 			fprintf(stderr,
@@ -87,8 +88,9 @@ static void local_power(float *power, const float *image, int nx, int ny, int n_
 				if (x < 0 || y < 0 || x >= nx || y >= ny)
 					continue;
 				for (int s = 0; s < n_set; s++) {
-					const float *v = image + 2 * ((size_t)(s * ny + y) *
-								      (size_t)nx + (size_t)x);
+					const float *v =
+						image +
+						2 * ((size_t)(s * ny + y) * (size_t)nx + (size_t)x);
 					sum += (double)v[0] * (double)v[0] +
 					       (double)v[1] * (double)v[1];
 				}
@@ -182,7 +184,8 @@ static void refine(struct io_volume *place, const struct mapping_maps *m)
 	const double(*axes)[3] = oblique ? (const double(*)[3])place->axes : straight;
 	int n[3] = { m->nx, m->ny, m->nz }, was[3] = { place->nx, place->ny, place->nz };
 	for (int a = 0; a < 3; a++) {
-		double shift = 0.5 * (was[a] - 1) * place->voxel[a] - 0.5 * (n[a] - 1) * m->voxel[a];
+		double shift = 0.5 * (was[a] - 1) * place->voxel[a] -
+			       0.5 * (n[a] - 1) * m->voxel[a];
 		for (int i = 0; i < 3; i++)
 			place->origin[i] += axes[i][a] * shift;
 		place->voxel[a] = m->voxel[a];

@@ -71,8 +71,52 @@ int world_error(precess_status st)
 	return st == PRECESS_EDEVICE ? EXIT_DEVICE : EXIT_WORLD;
 }
 
+/* ------------------------------------------------------------------ help */
+static bool as_manual;
+
+void options_manual(bool on)
+{
+	as_manual = on;
+}
+
+/* In roff a backslash and a `-` that is typed have codes, and a dot or quote may not begin a line. */
+void manual_text(const char *s)
+{
+	if (*s == '.' || *s == '\'')
+		fputs("\\&", stdout);
+	for (; *s; s++)
+		if (*s == '\\')
+			fputs("\\e", stdout);
+		else if (*s == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*s);
+}
+
+static void help_manual(const char *command, const struct option *o, size_t n)
+{
+	printf(".B precess %s\n", command);
+	manual_text(usage_of(command));
+	putchar('\n');
+	for (size_t i = 0; i < n; i++) {
+		fputs(".TP\n.B ", stdout);
+		if (o[i].alias) {
+			manual_text(o[i].alias);
+			fputs(", ", stdout);
+		}
+		manual_text(o[i].name);
+		putchar('\n');
+		manual_text(o[i].help);
+		putchar('\n');
+	}
+}
+
 static void help(const char *command, const struct option *o, size_t n)
 {
+	if (as_manual) {
+		help_manual(command, o, n);
+		return;
+	}
 	printf("usage: precess %s %s\n\n", command, usage_of(command));
 	for (size_t i = 0; i < n; i++)
 		printf("  %s%s%-14s %s\n", o[i].alias ? o[i].alias : "  ", o[i].alias ? ", " : "  ",

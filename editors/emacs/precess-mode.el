@@ -6,18 +6,26 @@
 
 ;;; Code:
 
+(defgroup precess nil "Sequences in the Precess language." :group 'languages)
+
 (defconst precess-keywords '("seq" "sequence" "module" "import" "as" "param" "const" "let" "map" "geometry" "system" "require" "def" "block" "return" "play" "with" "at" "for" "in" "if" "else" "reset" "delay" "mark" "and" "or" "not" "true" "false" "step"))
 (defconst precess-types '("number" "time" "length" "angle" "frequency" "field" "gradient" "slew" "wavenumber" "area" "int" "bool" "text" "axis" "rf" "grad" "adc" "block"))
 (defconst precess-units '("ns" "us" "µs" "μs" "ms" "s" "min" "nm" "um" "µm" "μm" "mm" "cm" "m" "uT" "µT" "μT" "mT" "T" "G" "Hz" "kHz" "MHz" "deg" "rad" "turn" "ppm" "%"))
 (defconst precess-builtins '("trapezoid" "arbitrary" "spiral" "combine" "hard" "sinc" "gauss" "shape" "slice_select" "adc" "sqrt" "abs" "min" "max" "round" "floor" "ceil" "sin" "cos" "tan" "asin" "acos" "atan" "atan2" "exp" "log" "length"))
 (defconst precess-predefined '("x" "y" "z" "fov" "matrix" "dk" "slice" "system" "gamma" "gammabar" "pi" "none" "start"))
 
+(defface precess-number '((t :inherit font-lock-constant-face)) "Numbers." :group 'precess)
+(defface precess-unit '((t :inherit font-lock-builtin-face)) "Units of numbers." :group 'precess)
+
 (defvar precess-font-lock-keywords
   `(("\\_<[0-9][0-9_]*\\(?:\\.[0-9_]+\\)?\\(?:[eE][-+]?[0-9]+\\)?"
-     (0 font-lock-constant-face)
+     (0 'precess-number)
      (,(concat "\\=/?" (regexp-opt precess-units) "\\(?:\\^-?[0-9]+\\)?"
                "\\(?:/" (regexp-opt precess-units) "\\(?:\\^-?[0-9]+\\)?\\)*")
-      nil nil (0 font-lock-builtin-face)))
+      nil nil (0 'precess-unit)))
+    (,(concat "]\\(" (regexp-opt precess-units) "\\(?:\\^-?[0-9]+\\)?"
+              "\\(?:/" (regexp-opt precess-units) "\\(?:\\^-?[0-9]+\\)?\\)*\\)\\_>")
+     1 'precess-unit)
     ("[^.]\\.\\([[:alpha:]_][[:alnum:]_]*\\)" 1 font-lock-variable-name-face)
     (,(regexp-opt precess-keywords 'symbols) . font-lock-keyword-face)
     (,(concat "\\(?::\\|->\\)\\s-*" (regexp-opt precess-types 'symbols))
@@ -30,7 +38,8 @@
     (modify-syntax-entry ?# "<" table)
     (modify-syntax-entry ?\n ">" table)
     (modify-syntax-entry ?_ "_" table)
-    (modify-syntax-entry ?. "." table)
+    ;; Operators are no part of a symbol: \_< finds the number in -5%.
+    (mapc (lambda (c) (modify-syntax-entry c "." table)) ".-+*/%^&@=<>?!:")
     table))
 
 (defun precess-indent-line ()

@@ -203,7 +203,8 @@ __global__ void __launch_bounds__(BACKEND_THREADS)
 				const struct warp o = warp_of(shared, k / BLOCH_WARP, channels,
 							      t.cells);
 
-				sum += (i == 0 ? o.wrong : i == 1 ? o.sum : o.left)[k % BLOCH_WARP];
+				/* the three lie one after another */
+				sum += o.wrong[i * BLOCH_WARP + k % BLOCH_WARP];
 			}
 			to[i * (size_t)s.nx + ix] = sum;
 		}

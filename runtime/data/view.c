@@ -3,10 +3,11 @@
  * An image of one pixel per cell of k-space becomes channels at `pad` pixels each way: real and
  * imaginary part; the logarithm of each echo's magnitude, where coherence pathways lie apart in
  * k-space (a window around each one's nominal place, brought to image space); and one plane per
- * parameter that is told. A network that has to separate the echoes by itself needs many times the
- * training; with them what it must learn is what displaced windows, noise and B1 do to their ratios.
+ * parameter that is told. So the network need not find out how to take the echoes apart, only what
+ * displaced windows, noise and B1 do to their ratios.
  *
- * Transforms are sums of products along one axis after the other: a crop needs few of the outputs. */
+ * Transforms are sums of products along one axis after the other: a crop needs few of the outputs.
+ */
 #include "runtime/data/internal.h"
 
 #include <math.h>
@@ -16,7 +17,8 @@
 enum { ECHOES = 12, CHANNELS = 64, NAME_SIZE = 48 };
 static const double merged = 3;        /* cells: pathways nearer than this are one echo */
 static const double least_echo = 0.05; /* of the strongest pathway's amplitude */
-static const double floor_echo = 0.01; /* of the largest pixel of all echoes: where logarithms end */
+static const double floor_echo =
+	0.01; /* of the largest pixel of all echoes: where logarithms end */
 static const double tau = 6.283185307179586476925;
 
 struct split {
@@ -26,7 +28,7 @@ struct split {
 struct data_view {
 	struct net_template t;
 	int nx, ny, n_set;
-	double most; /* of the map's magnitude */
+	double most;           /* of the map's magnitude */
 	int n_echo, coarse[2]; /* pixels of an echo's image */
 	double echo[ECHOES][2];
 	int n_known;
@@ -70,8 +72,9 @@ static void combine(struct split out, const float *e, int n_out, int n_in, struc
 		    float scale)
 {
 	for (int o = 0; o < n_out; o++) {
-		float *restrict re = out.re + (size_t)o * (size_t)m,
-				*restrict im = out.im + (size_t)o * (size_t)m;
+		float *restrict re = out.re + (size_t)o * (size_t)m, *restrict im =
+									     out.im +
+									     (size_t)o * (size_t)m;
 
 		memset(re, 0, (size_t)m * sizeof *re);
 		memset(im, 0, (size_t)m * sizeof *im);
@@ -200,8 +203,8 @@ static precess_status allocate(struct data_view *v)
 	size_t pixels = (size_t)v->nx * (size_t)v->ny;
 	size_t longest = (size_t)(v->nx > v->ny ? v->nx : v->ny), pad = (size_t)v->t.pad;
 	size_t wide = longest * longest * pad * pad;
-	float **place[] = { &v->space.re, &v->space.im, &v->a.re,   &v->a.im,	  &v->b.re,
-			    &v->b.im,	  &v->phasor,	&v->field, &v->echo_image };
+	float **place[] = { &v->space.re, &v->space.im, &v->a.re,  &v->a.im,      &v->b.re,
+			    &v->b.im,     &v->phasor,   &v->field, &v->echo_image };
 	size_t size[] = { pixels * (size_t)v->n_set,
 			  pixels * (size_t)v->n_set,
 			  wide,
@@ -367,8 +370,9 @@ static void set_echoes(struct data_view *v)
 							i / v->n_echo, i % v->n_echo));
 	least = (float)floor_echo * largest;
 	for (size_t i = 0; i < all; i++)
-		v->echo_image[i] =
-			largest > 0 ? 1 + logf((v->echo_image[i] + least) / largest) / span : 0;
+		v->echo_image[i] = largest > 0
+					   ? 1 + logf((v->echo_image[i] + least) / largest) / span
+					   : 0;
 }
 
 void data_view_set(struct data_view *v, const float *image, const double *param, double noise,
@@ -381,7 +385,8 @@ void data_view_set(struct data_view *v, const float *image, const double *param,
 	for (size_t i = 0; i < n * (size_t)v->n_set; i++)
 		largest = fmax(largest, hypot((double)image[2 * i], (double)image[2 * i + 1]));
 	if (r && noise < 0) {
-		double bend = rng_uniform(r, 0, v->t.phase), global = bend > 0 ? rng_uniform(r, 0, tau) : 0,
+		double bend = rng_uniform(r, 0, v->t.phase),
+		       global = bend > 0 ? rng_uniform(r, 0, tau) : 0,
 		       swell = rng_uniform(r, 0, v->t.gain);
 
 		sigma = rng_uniform(r, 0, v->t.noise);

@@ -1,4 +1,5 @@
-/* Pictures: sequence diagram and k-space trajectory as SVG, PDF or PNG by the file name's ending. */
+/* Pictures: sequence diagram and k-space trajectory as SVG, PDF or PNG by the file name's ending, or
+ * both on an interactive HTML page. */
 #ifndef RUNTIME_PLOT_PLOT_H
 #define RUNTIME_PLOT_PLOT_H
 
@@ -16,6 +17,8 @@ struct plot_options {
 precess_status plot_sequence(const char *path, const struct draw *d, const struct plot_options *o);
 /* kx against ky of every sample, coloured by time, the Nyquist window drawn. */
 precess_status plot_trajectory(const char *path, const struct draw *d, const struct plot_options *o);
+/* Both on one page that zooms and pans, in a browser without a network. `o` is what it shows first. */
+precess_status plot_page(const char *path, const struct draw *d, const struct plot_options *o);
 /* Images and log k-space of one set side by side with a grey scale and a title. */
 precess_status plot_image(const char *path, const char *title, const float *image,
 			  const float *kspace, int nx, int ny);

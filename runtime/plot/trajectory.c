@@ -4,7 +4,6 @@
 
 #include <cairo.h>
 #include <math.h>
-#include <stdlib.h>
 
 enum {
 	DOT_LIMIT = 20000, /* more would be a black square and a file of megabytes */
@@ -15,8 +14,9 @@ static const double left = 78, top = 52, bottom = 56, right = 96;
 struct path {
 	struct canvas *v;
 	const struct draw *d;
-	double *k, *tau; /* of the readout at hand */
-	uint32_t samples, longest;
+	struct sampling *s;
+	const double *k; /* of the readout at hand */
+	uint32_t samples;
 	double last;  /* s: time that has the last colour */
 	double range; /* 1/m: the plot spans -range..range */
 	double x0, y0, side;
@@ -27,15 +27,21 @@ static uint32_t length(const struct path *p, uint32_t r)
 	return p->d->program->event[p->d->program->readout[r].event].n;
 }
 
+/* Positions as the image takes them: those of a spin echo count what came before the pulse. */
 static void load(struct path *p, uint32_t r)
 {
-	draw_readout(p->d, r, p->k, p->tau);
+	p->k = p->s->k + 3 * (size_t)p->d->program->event[p->d->program->readout[r].event].first_sample;
 }
 
-/* Start of a readout's ADC event; program events and draw events are ordered differently. */
+/* A readout's ADC event; program events and draw events are ordered differently. */
+static const struct draw_event *window(const struct path *p, uint32_t r)
+{
+	return &p->d->event[p->d->at[p->d->program->readout[r].event]];
+}
+
 static double begins(const struct path *p, uint32_t r)
 {
-	return (double)p->d->event[p->d->at[p->d->program->readout[r].event]].start * 1e-12;
+	return (double)window(p, r)->start * 1e-12;
 }
 
 static void measure(struct path *p)
@@ -133,7 +139,7 @@ static void color_at(struct path *p, double time)
 static void draw_readout_line(struct path *p, uint32_t r)
 {
 	uint32_t n = length(p, r), i, share, step;
-	double start = begins(p, r);
+	double start = begins(p, r), dwell = window(p, r)->dwell;
 	cairo_t *c = p->v->c;
 
 	load(p, r);
@@ -147,7 +153,7 @@ static void draw_readout_line(struct path *p, uint32_t r)
 
 		if (i % (16 * step) == 0) { /* a new colour begins where the last one ended */
 			cairo_stroke(c);
-			color_at(p, start + p->tau[i] - p->tau[0]);
+			color_at(p, start + i * dwell);
 			cairo_move_to(c, x_of(p, p->k[3 * i]), y_of(p, p->k[3 * i + 1]));
 		}
 		cairo_line_to(c, x_of(p, p->k[3 * j]), y_of(p, p->k[3 * j + 1]));
@@ -157,7 +163,8 @@ static void draw_readout_line(struct path *p, uint32_t r)
 
 static void draw_readout_dots(struct path *p, uint32_t r)
 {
-	double radius = p->samples > 4000 ? 0.7 : 1.2, start = begins(p, r);
+	double radius = p->samples > 4000 ? 0.7 : 1.2, start = begins(p, r),
+	       dwell = window(p, r)->dwell;
 	uint32_t i, n = length(p, r);
 	cairo_t *c = p->v->c;
 
@@ -165,7 +172,7 @@ static void draw_readout_dots(struct path *p, uint32_t r)
 	for (i = 0; i < n; i++) {
 		if (i % 16 == 0) {
 			cairo_fill(c);
-			color_at(p, start + p->tau[i] - p->tau[0]);
+			color_at(p, start + i * dwell);
 		}
 		cairo_rectangle(c, x_of(p, p->k[3 * i]) - radius, y_of(p, p->k[3 * i + 1]) - radius,
 				2 * radius, 2 * radius);
@@ -225,19 +232,12 @@ precess_status plot_trajectory(const char *path, const struct draw *d, const str
 	precess_status st;
 	uint32_t r;
 
-	for (r = 0; r < d->program->n_readout; r++) {
+	for (r = 0; r < d->program->n_readout; r++)
 		p.samples += length(&p, r);
-		p.longest = length(&p, r) > p.longest ? length(&p, r) : p.longest;
-	}
 	if (p.samples == 0)
 		return precess_fail(PRECESS_EINVAL, "%s takes no samples: there is no trajectory",
 				    d->program->name ? d->program->name : "the sequence");
-	p.k = malloc(3 * (size_t)p.longest * sizeof *p.k);
-	p.tau = malloc((size_t)p.longest * sizeof *p.tau);
-	if (!p.k || !p.tau) {
-		st = precess_fail(PRECESS_ENOMEM, "out of memory");
-		goto out;
-	}
+	TRY(sampling_create(&p.s, d));
 	TRY(canvas_create(&p.v, path, o && o->width ? o->width : 720,
 			  o && o->height ? o->height : 660));
 	p.x0 = left;
@@ -247,7 +247,6 @@ precess_status plot_trajectory(const char *path, const struct draw *d, const str
 	draw_path(&p);
 	st = canvas_commit(p.v);
 out:
-	free(p.k);
-	free(p.tau);
+	sampling_free(p.s);
 	return st;
 }

@@ -11,7 +11,8 @@ static const struct {
 	double cell;              /* per cell of a circle and factor of two in their number */
 	double sample;            /* per line of a circle's transform that is kept */
 	double epoch;             /* per spin: its state from one pulse to the next */
-	double step, state;       /* in double: per spin and sample stepped through; per readout, state */
+	double step;              /* in double: per spin and sample stepped through */
+	double state;             /* in double: per spin and readout, its state */
 	double even, uneven;      /* direct: per spin and sample, with even steps or without */
 } ns = { 0.12, 0.10, 1.2, 0.35, 1.85, 0.12, 0.6, 4, 35, 100, 1.2, 70 };
 

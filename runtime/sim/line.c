@@ -98,7 +98,8 @@ static double series_bound(const struct line_plan *p)
  * operations are independent, but spins may all be alike: the square root of their number, times
  * the mean of the spins. A run multiplies rounded factors, which drift in one direction. What a
  * weight is wrong by, the line's samples are wrong by, times the growth of exp(-z tau) before the
- * reference time; circles of a train add as much as a few lines of a run; what products with powers of u and sums of them round is multiplied with the
+ * reference time; circles of a train add as much as a few lines of a run; what products with
+ * powers of u and sums of them round is multiplied with the
  * polynomial's coefficients instead, which cancel when the readout is long. The worst error
  * measured, all spins alike, is 0.6 of this (tests/physics/test_line_bound). */
 static double rounding_bound(const struct line_plan *p)

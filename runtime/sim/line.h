@@ -157,6 +157,7 @@ struct line_plan {
 	struct train_choice choice;
 	bool trains;                    /* may be used */
 	struct sim_store *store, own;   /* the run's; of a plan without one */
+	int threads;
 	float *sum;                     /* [task][line][term][re, im][lane] of the current batch */
 	size_t per_line;                /* floats: terms x 2 x lanes */
 	bool every_row;                 /* those without spins too: for the benchmark */

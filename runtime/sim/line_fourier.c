@@ -218,7 +218,7 @@ precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last)
 	double begun = clock_seconds();
 	fftwf_plan plan;
 	size_t wide = 2 * CPU_LANES * (size_t)p->blocks;
-	int threads = p->sim->threads;
+	int threads = p->threads;
 	precess_status st;
 
 	if ((st = line_transform(&plan, p->nx, 0)))

@@ -495,6 +495,7 @@ static precess_status create(struct line_plan **out, struct sim_plan *sim, bool 
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	p->sim = sim;
 	p->store = sim->store ? sim->store : &p->own;
+	p->threads = sim->threads > 0 ? sim->threads : 1;
 	p->trains = trains;
 	p->take = take;
 	p->views_only = take;

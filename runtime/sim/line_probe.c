@@ -23,9 +23,9 @@ static precess_status thin_make(struct maps *out, const struct maps *m, struct s
 			continue;
 		out->map[k] = values + k * SIDE * SIDE;
 		for (int i = 0; i < SIDE * SIDE; i++) {
-			size_t y = (size_t)(i / SIDE * m->ny / SIDE), x = (size_t)(i % SIDE * m->nx / SIDE);
+			int y = i / SIDE * m->ny / SIDE, x = i % SIDE * m->nx / SIDE;
 
-			out->map[k][i] = m->map[k][y * (size_t)m->nx + x];
+			out->map[k][i] = m->map[k][(size_t)y * (size_t)m->nx + (size_t)x];
 		}
 	}
 	return PRECESS_OK;
@@ -43,9 +43,9 @@ precess_status line_probe(double *ratio, const struct sim_plan *sim, struct sim_
 	precess_status st;
 
 	*ratio = 0;
-	text_init(&few.report);
 	if (sim->maps->nx < WORTH || sim->maps->ny < WORTH)
 		return PRECESS_OK;
+	text_init(&few.report);
 	few.method = malloc((size_t)prog->n_readout + 1);
 	few.signal = calloc(2 * (size_t)prog->n_sample + 1, sizeof *few.signal);
 	if (!few.method || !few.signal) {

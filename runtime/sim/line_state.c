@@ -511,7 +511,7 @@ precess_status line_state(struct line_plan *p, uint32_t first, uint32_t last, li
 {
 	const struct line_history *end = &p->history[last - 1];
 	uint32_t n_line = end->first_line + end->n_line - p->history[first].first_line;
-	int tasks = p->blocks * p->parts, threads = p->sim->threads;
+	int tasks = p->blocks * p->parts, threads = p->threads;
 	const struct need need = find_need(p, first, last);
 	struct line_work *work = calloc((size_t)threads, sizeof *work);
 	bool failed = false;

@@ -287,7 +287,8 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 	if (count(plan, SIM_line))
 		TRY(sim_line(plan));
 	TRY(run_doubles(plan));
-	if (asked != SIM_auto || plan->fast || count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
+	if (asked != SIM_auto || plan->fast ||
+	    count(plan, SIM_direct) + count(plan, SIM_step) == p->n_readout ||
 	    plan->bound <= plan->tolerance * largest(plan))
 		goto out;
 	/* The terms were chosen before the largest sample was known. */

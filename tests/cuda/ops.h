@@ -524,6 +524,7 @@ static inline void run_ops(struct ops *o, float *spins)
 {
 	struct device_tables t;
 	struct device_history d;
+	int registers, local;
 
 	if (device_tables_create(&t, o->p, o->h) || device_history_create(&d, o->b, &t, spins))
 		fail_msg("%s", precess_error());
@@ -540,6 +541,9 @@ static inline void run_ops(struct ops *o, float *spins)
 			fail_msg("%s: %s", backend_op_name(d.launch[i].op), precess_error());
 		copy_back(o, &d.m);
 		check_op(o, &d.launch[i]);
+		if (!o->b->resources(&registers, &local, &d.launch[i], &d.s))
+			printf("| %s | %s | %u | %d | %d |\n", o->sim.draw->program->name,
+			       backend_op_name(d.launch[i].op), d.launch[i].variant, registers, local);
 	}
 #define MEMORY(type, name)  \
 	free(o->m.name);    \
@@ -591,7 +595,8 @@ static inline void check_ops(bool *seen, const struct backend *b, struct draw *d
 	drop(d);
 }
 
-/* So many sequences that every operation of ops.def is met. */
+/* So many sequences that every operation of ops.def is met. Where the device tells, a row per launch:
+ * registers, and bytes of local memory per thread. */
 static inline void check_all_ops(const struct backend *b)
 {
 	bool seen[BACKEND_OPS] = { false };

@@ -14,7 +14,10 @@ static const struct backend *device;
 static void operations(void **state)
 {
 	(void)state;
+	printf("| sequence | operation | variant | registers | local memory, bytes |\n"
+	       "|---|---|---|---|---|\n");
 	check_all_ops(device);
+	printf("\n");
 }
 
 static void sequences(void **state)

@@ -64,6 +64,7 @@ holds "$(echo $scores | cut -d' ' -f1) > 4 + $(echo $scores | cut -d' ' -f2)"
 "$precess" generate "$dir/small.seq" -n 40 -q -o "$dir/data.h5" >/dev/null
 for source in "--data $dir/data.h5" "--reuse 3"; do
 	train $source --samples 2400 -o "$dir/whole.h5" --json >"$dir/whole.json"
+	rm -f "$dir/parts.h5"
 	env --default-signal=INT "$precess" train "$dir/small.seq" --width 4 --seed 3 --threads 1 \
 		--validate 4 -q $source --samples 2400 -o "$dir/parts.h5" --json \
 		>"$dir/parts.json" 2>&1 &
@@ -79,6 +80,8 @@ for source in "--data $dir/data.h5" "--reuse 3"; do
 		train $source --samples 2400 --resume -o "$dir/parts.h5" --json >"$dir/parts.json"
 	else
 		echo "note: $source: not stopped in the middle"
+		[ -e "$dir/parts.h5" ] || # but before the first image
+			train $source --samples 2400 -o "$dir/parts.h5" --json >"$dir/parts.json"
 	fi
 	for f in whole parts; do
 		grep -E '"(weights_hash|loss)":' "$dir/$f.json" >"$dir/$f.txt"
@@ -115,6 +118,6 @@ refused 3 "trained for another sequence" "$precess" evaluate "$dir/model.h5" "$d
 refused 3 "$dir/none" "$precess" train "$dir/small.seq" -o "$dir/none/model.h5"
 refused 3 "samples of small" "$precess" train "$dir/other.seq" --data "$dir/data.h5" -o "$dir/x.h5"
 refused 3 "wants a time" "$precess" train "$dir/small.seq" --time-limit 20 -o "$dir/x.h5"
-refused 3 "knows f32 and bf16" "$precess" train "$dir/small.seq" --precision f16 -o "$dir/x.h5"
+refused 3 "knows f32, bf16 and tf32" "$precess" train "$dir/small.seq" --precision f16 -o "$dir/x.h5"
 refused 2 "one of" "$precess" train "$dir/small.seq" --samples 4 --epochs 1 -o "$dir/x.h5"
 [ ! -e "$dir/x.h5" ] && [ ! -e "$dir/x.h5.checkpoint" ] || fail "a refused training left files"

@@ -146,6 +146,9 @@ if [ -e "$dir/parts.h5.checkpoint" ]; then
 		>"$dir/parts.json"
 else
 	echo "note: not stopped in the middle"
+	[ -e "$dir/parts.h5" ] || # but before the first image
+		train "$dir/gre.seq" --task "$dir/dB0.net" --validate 0 -o "$dir/parts.h5" --json \
+			>"$dir/parts.json"
 fi
 for f in whole parts; do
 	grep -E '"(weights_hash|loss)":' "$dir/$f.json" >"$dir/$f.txt"
