@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
-static const double share = 0.02;  /* of the tolerance, for all pulses of a history */
-static const double finest = 2e-8, coarsest = 1e-7;
+static const double share = 0.01;  /* of the tolerance, for all pulses of a history */
+static const double finest = 1e-10, coarsest = 3e-8;
 /* A component changes by the errors of three products and of the constant. */
 enum { NUMBERS_OF_ONE = 4 };
 
@@ -85,6 +85,6 @@ precess_status line_add_table(struct line_plan *p, const struct line_history *h,
 	}
 	b->table = p->table[i].table;
 	if (b->table)
-		p->tables = fmax(p->tables, NUMBERS_OF_ONE * n * p->table[i].error);
+		p->tables = fmax(p->tables, NUMBERS_OF_ONE * n * pulse_table_error(b->table));
 	return PRECESS_OK;
 }

@@ -104,7 +104,8 @@ static double reach_of(const struct pulse_shape *s, pulse_spins at)
 	double field = 0, most = 0;
 
 	for (size_t i = 0; i < s->n; i++)
-		field = fmax(field, hypot(s->b[2 * i], s->b[2 * i + 1]));
+		field = fmax(field, s->b[2 * i] * s->b[2 * i] + s->b[2 * i + 1] * s->b[2 * i + 1]);
+	field = sqrt(field);
 	for (int l = 0; l < PULSE_LANES; l++)
 		most = fmax(most, field * fabs(at[PULSE_B1][l]) + fabs(at[PULSE_W][l]) +
 				  at[PULSE_R1][l] + at[PULSE_R2][l]);
