@@ -12,6 +12,8 @@ struct map_command {
 	const char *sequence, *model, *image[64]; /* of the files named */
 	size_t n_image;
 	const char *method, *te, *mask, *noise, *t2, *b1, *window, *output, *png;
+	struct option_list phase;
+	bool conjugate;
 	double shown[2]; /* of the picture, s */
 	enum mapping_method chosen;
 	struct mapping_options o;
@@ -49,9 +51,12 @@ static const char *method_of(const struct map_command *c)
 	return c->model ? "network" : mapping_method_name(c->chosen);
 }
 
-static void print_report(const struct map_command *c, const struct mapping_series *s,
+static void print_report(const struct map_command *c, const struct map_input *in,
 			 const struct mapping_maps *m, const double q[3])
 {
+	const struct mapping_series *s = in->series;
+
+	fputs(in->report.data, stdout);
 	printf("method    %s\n", method_of(c));
 	printf("images    %d of %d x %d", s->n_echo, s->nx, s->ny);
 	for (int i = 0; i < s->n_echo && !isnan(s->te[i]); i++) {
@@ -73,9 +78,10 @@ static void print_report(const struct map_command *c, const struct mapping_serie
 		printf("wrote     %s.png\n", c->png);
 }
 
-static json_t *json_report(const struct map_command *c, const struct mapping_series *s,
+static json_t *json_report(const struct map_command *c, const struct map_input *in,
 			   const struct mapping_maps *m, const double q[3])
 {
+	const struct mapping_series *s = in->series;
 	json_t *te = json_array(), *maps = json_array();
 
 	for (int i = 0; i < s->n_echo; i++)
@@ -92,11 +98,12 @@ static json_t *json_report(const struct map_command *c, const struct mapping_ser
 	json_object_set_new(j, "voxels", json_integer((json_int_t)m->n_voxel));
 	json_object_set_new(j, "failed", json_integer((json_int_t)m->n_failed));
 	json_object_set_new(j, "at_limit", json_integer((json_int_t)m->n_limit));
+	json_object_set(j, "sources", in->source);
 	json_object_set_new(j, "output", c->output ? json_string(c->output) : json_null());
 	return j;
 }
 
-static precess_status finish(const struct map_command *c, const struct mapping_series *s,
+static precess_status finish(const struct map_command *c, const struct map_input *in,
 			     const struct mapping_maps *m, const struct io_volume *place)
 {
 	double q[3];
@@ -108,9 +115,9 @@ static precess_status finish(const struct map_command *c, const struct mapping_s
 	if (c->png)
 		TRY(map_picture(c->png, m, c->shown));
 	if (c->compile.json)
-		json_put(json_report(c, s, m, q));
+		json_put(json_report(c, in, m, q));
 	else
-		print_report(c, s, m, q);
+		print_report(c, in, m, q);
 out:
 	return st;
 }
@@ -122,7 +129,7 @@ static precess_status map(const struct map_command *c, const struct map_input *i
 
 	TRY(file_output_probe(c->output));
 	TRY(mapping_run(&m, c->chosen, in->series, &c->o));
-	st = finish(c, in->series, m, &in->place);
+	st = finish(c, in, m, &in->place);
 out:
 	mapping_maps_free(m);
 	return st;
@@ -141,7 +148,7 @@ static int map_by_network(struct map_command *c, struct map_input *in)
 	if (!rc && file_output_probe(c->output))
 		rc = world_error(PRECESS_EIO);
 	rc = rc ? rc : map_network(&m, &place, in, &o);
-	precess_status st = rc ? PRECESS_OK : finish(c, in->series, m, &place);
+	precess_status st = rc ? PRECESS_OK : finish(c, in, m, &place);
 	mapping_maps_free(m);
 	return st ? world_error(st) : rc;
 }
@@ -215,7 +222,10 @@ static int sort_files(struct map_command *c, const struct option_list *files)
 		else
 			c->sequence = name;
 	}
-	return c->n_image ? EXIT_OK : usage_error("map", "which images?");
+	if (c->n_image)
+		return EXIT_OK;
+	return usage_error("map", c->phase.n ? "--phase wants the magnitude beside it, as in MAG.nii "
+					       "--phase PHASE.nii" : "which images?");
 }
 
 static int run(struct map_command *c)
@@ -223,8 +233,20 @@ static int run(struct map_command *c)
 	struct map_sequence q = { .param = NULL };
 	struct map_input in;
 	precess_status st;
-	int rc = map_input_open(&in, c->image, c->n_image, c->te);
+	const struct map_files files = { .image = c->image,
+					 .n = c->n_image,
+					 .phase = &c->phase,
+					 .te = c->te,
+					 .conjugate = c->conjugate,
+					 .threads = c->o.threads };
+	int rc = map_input_open(&in, &files);
 
+	if (!rc && c->sequence && !c->method)
+		c->chosen = in.series->n_echo > 1 ? MAPPING_stimulated : MAPPING_demodulate;
+	if (!rc && in.is_real && (c->model || c->chosen == MAPPING_demodulate))
+		fprintf(stderr,
+			"precess: warning: %s has no phase, without which echoes cannot be told "
+			"apart: name the phase image with --phase\n", in.first_name);
 	if (!rc && c->model) {
 		rc = map_by_network(c, &in);
 		map_input_close(&in);
@@ -235,8 +257,6 @@ static int run(struct map_command *c)
 	if (!rc && c->sequence)
 		rc = map_sequence_open(&q, c->sequence, &c->compile, in.first, in.first_name);
 	if (!rc) {
-		if (c->sequence && !c->method)
-			c->chosen = in.series->n_echo > 1 ? MAPPING_stimulated : MAPPING_demodulate;
 		c->o.program = q.compiled.program;
 		c->o.param = q.param;
 		st = map(c, &in);
@@ -258,6 +278,8 @@ int cmd_map(int argc, char **argv)
 		{ "--method", NULL, OPTION_TEXT, &c.method, 0, 0, "mono, stimulated or demodulate (by the files given)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of the sequence (what the images tell)" },
 		OPTION_LIBRARY_PATH(c.compile.library),
+		{ "--phase", NULL, OPTION_LIST, &c.phase, 0, 0, "PHASE.nii of a magnitude: radians, 0..4095 or -4096..4095; one for each, in order" },
+		{ "--conjugate", NULL, OPTION_FLAG, &c.conjugate, 0, 0, "the images' phase runs the other way" },
 		{ "--te", NULL, OPTION_TEXT, &c.te, 0, 0, "echo times of all images, as in 35ms,50ms (what the files tell)" },
 		{ "--mask", NULL, OPTION_TEXT, &c.mask, 0, 0, "part of the first echo's magnitude (0.05), none, or FILE.h5[:/dataset] or FILE.nii" },
 		{ "--noise", NULL, OPTION_TEXT, &c.noise, 0, 0, "under the decay: none, offset or rician (none)" },

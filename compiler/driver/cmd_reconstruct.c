@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/driver/driver.h"
-#include "runtime/recon/recon.h"
+#include "compiler/driver/reconstruct.h"
 
 /* Echoes of the sequence that are looked for in k-space: those of at least this part of the strongest,
  * within so many cells of their place (a head that moves shifts them). */
@@ -26,15 +25,11 @@ struct reconstruct {
 };
 
 struct reconstructed {
-	struct recon_scan *scan;
-	struct recon_result *result;
+	struct reconstruction made;
 	struct compiled compiled;
 	struct draw *draw; /* NULL: no sequence was named */
-	struct text steps;
-	double fov[2];     /* 0: not known */
 	struct echo echo[MOST_ECHOES];
 	int n_echo;        /* 0: unknown, or too many to tell apart */
-	double seconds_read;
 };
 
 /* ------------------------------------------------------------------ options */
@@ -82,7 +77,7 @@ static int set_choices(struct reconstruct *c)
 static precess_status check_sequence(const struct reconstructed *r)
 {
 	const struct program *p = r->compiled.program;
-	const struct recon_scan *s = r->scan;
+	const struct recon_scan *s = r->made.scan;
 	if (p->matrix[0] != s->samples || p->matrix[1] != s->lines)
 		return precess_fail(PRECESS_EINVAL,
 				    "%s has a matrix of %d x %d, but %s holds %d samples x %d lines",
@@ -151,7 +146,7 @@ static precess_status find_echoes(struct reconstructed *r)
 			r->n_echo = 0;
 			break;
 		}
-		find_echo(&e, r->result->kspace);
+		find_echo(&e, r->made.result->kspace);
 		most = fmax(most, e.height);
 		r->echo[r->n_echo++] = e;
 	}
@@ -162,21 +157,6 @@ static precess_status find_echoes(struct reconstructed *r)
 }
 
 /* ------------------------------------------------------------------ work */
-static void describe(struct text *t, const struct reconstructed *r, const struct recon_options *o)
-{
-	const struct recon_result *p = r->result;
-	if (p->whitened)
-		text_printf(t, "whitened, ");
-	if (p->phase.lines)
-		text_printf(t, "even/odd phase by %s, ", recon_phase_name(p->phase_model));
-	if (p->grappa.lines)
-		text_printf(t, "GRAPPA %dx%d lambda %g, ", o->kernel[0], o->kernel[1], o->lambda);
-	if (o->combine == RECON_COMBINE_walsh)
-		text_printf(t, "walsh %dx%d", o->window, o->window);
-	else
-		text_printf(t, "%s", recon_combine_name(o->combine));
-}
-
 static precess_status work(struct reconstructed *r, struct reconstruct *c, const char *path)
 {
 	struct text name;
@@ -186,20 +166,16 @@ static precess_status work(struct reconstructed *r, struct reconstruct *c, const
 	TRY(file_output_probe(c->output));
 	if (c->png)
 		TRY(file_output_probe(name.data));
-	double begun = clock_seconds();
-	TRY(recon_read(&r->scan, path, &c->names));
-	r->seconds_read = clock_seconds() - begun;
-	memcpy(r->fov, r->scan->fov, sizeof r->fov);
+	TRY(reconstruction_read(&r->made, path, &c->names));
 	if (c->sequence) {
 		TRY(check_sequence(r));
 		TRY(draw_create(&r->draw, r->compiled.program, NULL, false));
-		if (!(r->fov[0] > 0))
-			memcpy(r->fov, r->compiled.program->fov, sizeof r->fov);
+		if (!(r->made.fov[0] > 0))
+			memcpy(r->made.fov, r->compiled.program->fov, sizeof r->made.fov);
+		if (!(r->made.thickness > 0))
+			r->made.thickness = r->compiled.program->fov[2];
 	}
-	if (!c->phase && !r->scan->nav)
-		c->recon.phase = RECON_PHASE_none;
-	TRY(recon_run(&r->result, r->scan, &c->recon));
-	describe(&r->steps, r, &c->recon);
+	TRY(reconstruction_run(&r->made, &c->recon, c->phase != NULL));
 	if (r->draw)
 		st = find_echoes(r);
 out:
@@ -207,51 +183,31 @@ out:
 	return st;
 }
 
-/* Without directions of its own the slice lies in our axes, around their origin. */
-static precess_status write_nifti(const struct reconstructed *r, const char *path)
+static precess_status write_nifti(const struct reconstruction *m, const char *path)
 {
-	const struct kspace *k = r->result->kspace;
-	const struct recon_scan *s = r->scan;
-	const double *x = s->direction[0];
-	bool placed = x[0] != 0 || x[1] != 0 || x[2] != 0;
-	if (!(r->fov[0] > 0))
+	struct io_volume v;
+	if (!(m->fov[0] > 0))
 		return precess_fail(PRECESS_EINVAL,
 				    "%s does not say its field of view, which NIfTI needs: give it the "
 				    "attribute fov = [x, y] in metres, or name the sequence with "
 				    "--sequence",
-				    r->scan->source);
-	double d[2] = { r->fov[0] / k->nx, r->fov[1] / k->ny }, thickness = s->thickness;
-	if (!(thickness > 0) && r->draw)
-		thickness = r->compiled.program->fov[2];
-	struct io_volume v = {
-		.nx = k->nx,
-		.ny = k->ny,
-		.nz = 1,
-		.voxel = { d[0], d[1], thickness > 0 ? thickness : d[0] },
-		.is_complex = true,
-		.value = r->result->image,
-		.description = r->steps.data,
-	};
-	const double along[2] = { 0.5 * (k->nx - 1) * d[0], 0.5 * (k->ny - 1) * d[1] };
-	for (int i = 0; i < 3; i++) {
-		for (int a = 0; a < 3; a++)
-			v.axes[i][a] = s->direction[a][i];
-		for (int a = 0; a < 2; a++)
-			v.origin[i] -= along[a] * (placed ? s->direction[a][i] : i == a);
-		v.origin[i] += s->position[i];
-	}
+				    m->scan->source);
+	reconstruction_place(&v, m);
+	v.is_complex = true;
+	v.value = m->result->image;
+	v.description = m->steps.data;
 	return io_write_nifti(path, &v);
 }
 
 static precess_status write_outputs(const struct reconstructed *r, const struct reconstruct *c)
 {
-	const struct recon_result *p = r->result;
+	const struct recon_result *p = r->made.result;
 	precess_status st = PRECESS_OK;
 	const struct io_acquired a = {
-		.object = r->scan->source,
-		.methods = r->steps.data,
-		.fov = { r->fov[0], r->fov[1] },
-		.thickness = r->scan->thickness,
+		.object = r->made.scan->source,
+		.methods = r->made.steps.data,
+		.fov = { r->made.fov[0], r->made.fov[1] },
+		.thickness = r->made.scan->thickness,
 		.coils = p->coils,
 		.acceleration = p->mask.spacing,
 		.threads = p->threads,
@@ -267,7 +223,7 @@ static precess_status write_outputs(const struct reconstructed *r, const struct 
 		.command = command_line(),
 	};
 	if (c->output)
-		st = is_nifti(c->output) ? write_nifti(r, c->output) : io_write_result(c->output, &io);
+		st = is_nifti(c->output) ? write_nifti(&r->made, c->output) : io_write_result(c->output, &io);
 	if (st || !c->png)
 		return st;
 	struct text name;
@@ -292,34 +248,21 @@ static void print_parameters(const struct reconstructed *r)
 
 static void print_report(const struct reconstructed *r, const struct reconstruct *c)
 {
-	const struct recon_result *p = r->result;
-	const struct recon_scan *s = r->scan;
+	const struct recon_result *p = r->made.result;
+	struct text t;
 	if (r->draw)
 		print_parameters(r);
-	printf("raw       %s: %d coil%s, %d of %d lines, %d samples\n", s->source, s->coils,
-	       s->coils == 1 ? "" : "s", p->mask.n, s->lines, s->samples);
-	if (p->whitened)
-		printf("noise     independent and equal in all coils by %d samples\n", s->noise_samples);
-	if (p->phase.lines)
-		printf("phase     %s: %.4g rad, %.4g rad/pixel (echo shifted by %.3g samples); %.2g rad "
-		       "off the line\n",
-		       recon_phase_name(p->phase_model), p->phase.constant, p->phase.slope,
-		       p->phase.slope * s->samples / 6.283185307179586, p->phase.residual);
-	else
-		printf("phase     none\n");
-	if (p->grappa.lines)
-		printf("grappa    acceleration %d, %dx%d kernel, %d weights from %d equations, lambda %g; "
-		       "%.3g of the calibration left\n",
-		       p->mask.spacing, c->recon.kernel[0], c->recon.kernel[1], p->grappa.unknowns,
-		       p->grappa.equations, c->recon.lambda, p->grappa.residual);
-	printf("combine   %s\n", recon_combine_name(c->recon.combine));
+	text_init(&t);
+	reconstruction_tell(&t, &r->made);
+	fputs(t.data, stdout);
+	text_free(&t);
 	for (int i = 0; i < r->n_echo; i++)
 		printf("echo      %.4g ms at (%d, %d) cells, expected at (%d, %d); height %.3g\n",
 		       r->echo[i].time * 1e3, r->echo[i].found[0], r->echo[i].found[1],
 		       r->echo[i].place[0], r->echo[i].place[1], r->echo[i].height);
 	printf("time      %.4g ms (phase %.4g, lines %.4g, coils %.4g), %d thread%s; read in %.4g ms\n",
 	       p->seconds * 1e3, p->seconds_phase * 1e3, p->seconds_grappa * 1e3,
-	       p->seconds_combine * 1e3, p->threads, p->threads == 1 ? "" : "s", r->seconds_read * 1e3);
+	       p->seconds_combine * 1e3, p->threads, p->threads == 1 ? "" : "s", r->made.seconds_read * 1e3);
 	if (c->output)
 		printf("wrote     %s\n", c->output);
 	if (c->png)
@@ -340,30 +283,9 @@ static json_t *json_echoes(const struct reconstructed *r)
 
 static json_t *json_report(const struct reconstructed *r, const struct reconstruct *c)
 {
-	const struct recon_result *p = r->result;
-	const struct recon_scan *s = r->scan;
-	json_t *j = json_pack("{s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:s}", "ok", 1, "raw", s->source, "coils",
-			      s->coils, "lines", s->lines, "lines_read", p->mask.n, "samples", s->samples,
-			      "acceleration", p->mask.spacing, "methods", r->steps.data);
-	json_object_set_new(j, "phase",
-			    json_pack("{s:s, s:f, s:f, s:f, s:i}", "model",
-				      recon_phase_name(p->phase_model), "constant", p->phase.constant,
-				      "slope", p->phase.slope, "residual", p->phase.residual, "lines",
-				      p->phase.lines));
-	json_object_set_new(j, "grappa",
-			    json_pack("{s:[i,i], s:f, s:i, s:i, s:i, s:f}", "kernel",
-				      c->recon.kernel[0], c->recon.kernel[1], "lambda", c->recon.lambda,
-				      "lines", p->grappa.lines, "weights", p->grappa.unknowns,
-				      "equations", p->grappa.equations, "residual",
-				      p->grappa.residual));
-	json_object_set_new(j, "whitened", json_boolean(p->whitened));
-	json_object_set_new(j, "combine", json_string(recon_combine_name(c->recon.combine)));
-	json_object_set_new(j, "threads", json_integer(p->threads));
-	json_object_set_new(j, "seconds", json_real(p->seconds));
-	json_object_set_new(j, "seconds_read", json_real(r->seconds_read));
-	json_object_set_new(j, "seconds_phase", json_real(p->seconds_phase));
-	json_object_set_new(j, "seconds_grappa", json_real(p->seconds_grappa));
-	json_object_set_new(j, "seconds_combine", json_real(p->seconds_combine));
+	json_t *j = json_pack("{s:b}", "ok", 1), *made = reconstruction_json(&r->made);
+	json_object_update(j, made);
+	json_decref(made);
 	if (r->draw) {
 		json_object_set_new(j, "sequence", json_string(r->compiled.program->name));
 		json_object_set_new(j, "parameters",
@@ -376,39 +298,24 @@ static json_t *json_report(const struct reconstructed *r, const struct reconstru
 	return j;
 }
 
-/* Lines that predict each other badly were not taken like the image's. */
-static void fit_warning(const struct reconstructed *r)
-{
-	const double suspicious = 0.3;
-	if (r->result->grappa.residual > suspicious)
-		fprintf(stderr,
-			"precess: warning: the calibration lines predict each other only to %.0f %%; they "
-			"should be free of the phase between lines read forward and backward\n",
-			100 * r->result->grappa.residual);
-}
-
 static int reconstruct(struct reconstruct *c, const char *path)
 {
 	struct reconstructed r = { 0 };
 	precess_status st = PRECESS_OK;
-	text_init(&r.steps);
 	int rc = c->sequence ? open_sequence(&r, c) : EXIT_OK;
 	if (rc)
 		goto out;
 	TRY(work(&r, c, path));
-	fit_warning(&r);
 	TRY(write_outputs(&r, c));
 	if (c->json)
 		json_put(json_report(&r, c));
 	else
 		print_report(&r, c);
 out:
-	recon_result_free(r.result);
-	recon_scan_free(r.scan);
+	reconstruction_free(&r.made);
 	draw_free(r.draw);
 	if (c->sequence)
 		compiled_free(&r.compiled);
-	text_free(&r.steps);
 	if (!st)
 		return rc;
 	return c->json ? json_failure(NULL, EXIT_WORLD) : world_error(st);

@@ -179,21 +179,21 @@ static precess_status scatter(const struct map_evaluation *e)
 	return st;
 }
 
-/* Into `j`: a regression and its points [truth, network]; keys of times end in _ms, points are as
- * they are shown. */
+/* Into `j`: a regression and its points [truth, network]; keys of times end in _ms, points and the
+ * intercept are as they are shown. */
 static void json_fit(json_t *j, const struct learn_fit *f, double show)
 {
 	const struct {
 		const char *key;
 		double value;
-	} entry[] = { { "intercept", f->intercept },
-		      { "mae", f->mae },
+	} entry[] = { { "mae", f->mae },
 		      { "bias", f->bias },
 		      { "deviation", f->deviation } };
 	char key[32];
 	json_object_set_new(j, "regions", json_integer((json_int_t)f->n));
 	json_object_set_new(j, "r2", json_real(f->r2));
 	json_object_set_new(j, "slope", json_real(f->slope));
+	json_object_set_new(j, "intercept", json_real(show * f->intercept));
 	for (size_t i = 0; i < PRECESS_COUNT(entry); i++) {
 		snprintf(key, sizeof key, "%s%s", entry[i].key, show == 1 ? "" : "_ms");
 		json_object_set_new(j, key, json_real(show * entry[i].value));

@@ -5,10 +5,22 @@
 #include "compiler/driver/driver.h"
 #include "runtime/mapping/mapping.h"
 
-/* Images by name: "FILE.h5[:/dataset]" or "FILE.nii[:VOLUME]", every one an echo or several. `te` is a
- * list "35ms,50ms" for all images in the order given, or NULL: what the files tell. */
+/* Images by name: "FILE.h5[:/dataset]" or "FILE.nii[:VOLUME]", every one an echo or several, or raw data,
+ * which are reconstructed. `te` is a list "35ms,50ms" for all images in the order given, or NULL: what
+ * the files tell. */
+struct map_files {
+	const char *const *image;
+	size_t n;
+	const struct option_list *phase; /* of the images, which are magnitudes then; none: empty */
+	const char *te;
+	bool conjugate;
+	int threads;
+};
 struct map_input {
 	struct mapping_series *series;
+	bool is_real;             /* magnitudes without phases */
+	struct text report;       /* lines on what had to be done to the files */
+	json_t *source;           /* the same, one object each */
 	bool *mask;               /* from a file; NULL: none was named */
 	struct io_image *first;   /* for its parameters */
 	struct io_volume place;   /* of the first in space; without values */
@@ -16,8 +28,15 @@ struct map_input {
 };
 /* One file, as above. */
 precess_status map_read_image(struct io_image **out, const char *name);
-int map_input_open(struct map_input *in, const char *const *name, size_t n, const char *te);
+/* `in` must be closed whatever the outcome. */
+int map_input_open(struct map_input *in, const struct map_files *f);
 void map_input_close(struct map_input *in);
+/* The image of raw data. */
+precess_status map_read_raw(struct io_image **out, struct io_volume *place, struct map_input *in,
+			    const char *name, int threads);
+/* Turns the magnitudes m by the phases of the file; shape and values must fit. */
+precess_status map_add_phase(struct io_image *m, struct map_input *in, const char *name,
+			     const char *phase);
 
 /* The sequence of the images, and its parameters: as set, else as the images tell, else the defaults. */
 struct map_sequence {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/driver/map.h"
+#include "runtime/recon/recon.h"
 
 /* ------------------------------------------------------------------ times */
 /* A time at the start of `text`, up to a comma or the end; NULL, told, when it is none. */
@@ -171,18 +172,59 @@ static int set_times(struct io_image *m, const char **te)
 	return EXIT_OK;
 }
 
-int map_input_open(struct map_input *in, const char *const *name, size_t n, const char *te)
+static precess_status read_one(struct io_image **out, struct io_volume *place,
+			       struct map_input *in, const struct map_files *f, size_t i)
 {
-	const char *rest = te;
+	const char *name = f->image[i];
+	const bool raw = recon_is_raw(name), phased = f->phase->n > 0;
+	struct io_image *m;
+	size_t n;
+	precess_status st;
 
-	*in = (struct map_input){ .first_name = n ? name[0] : NULL };
-	for (size_t i = 0; i < n; i++) {
+	*out = NULL;
+	if (raw && phased)
+		return precess_fail(PRECESS_EINVAL, "%s is raw data, which have their phase: "
+				    "leave out --phase", name);
+	TRY(raw ? map_read_raw(out, place, in, name, f->threads) : read_image(out, place, name));
+	m = *out;
+	if (phased)
+		TRY(map_add_phase(m, in, name, f->phase->item[i]));
+	n = (size_t)m->n_set * (size_t)m->nx * (size_t)m->ny * (size_t)m->nz;
+	for (size_t k = 0; k < n; k++) {
+		in->is_real &= m->data[2 * k + 1] == 0;
+		if (f->conjugate)
+			m->data[2 * k + 1] = -m->data[2 * k + 1];
+	}
+out:
+	return st;
+}
+
+static int check_files(const struct map_files *f)
+{
+	if (f->phase->n && f->phase->n != f->n)
+		return argument_error("%zu phase%s for %zu magnitude%s: name one --phase for each, in "
+				      "the same order", f->phase->n, f->phase->n == 1 ? "" : "s", f->n,
+				      f->n == 1 ? "" : "s");
+	return EXIT_OK;
+}
+
+int map_input_open(struct map_input *in, const struct map_files *f)
+{
+	const char *rest = f->te;
+	int rc;
+
+	*in = (struct map_input){ .first_name = f->n ? f->image[0] : NULL, .is_real = true };
+	text_init(&in->report);
+	in->source = json_array();
+	if ((rc = check_files(f)) != 0)
+		return rc;
+	for (size_t i = 0; i < f->n; i++) {
 		struct io_volume place;
 		struct io_image *m;
-		precess_status st = read_image(&m, &place, name[i]);
-		int rc = st ? world_error(st) : te ? set_times(m, &rest) : EXIT_OK;
+		precess_status st = read_one(&m, &place, in, f, i);
 
-		if (!rc && (st = add_image(in, m, name[i])) != 0)
+		rc = st ? world_error(st) : f->te ? set_times(m, &rest) : EXIT_OK;
+		if (!rc && (st = add_image(in, m, f->image[i])) != 0)
 			rc = world_error(st);
 		if (!in->first) {
 			in->first = m;
@@ -202,6 +244,8 @@ int map_input_open(struct map_input *in, const char *const *name, size_t n, cons
 void map_input_close(struct map_input *in)
 {
 	mapping_series_free(in->series);
+	text_free(&in->report);
+	json_decref(in->source);
 	free(in->mask);
 	io_image_free(in->first);
 }

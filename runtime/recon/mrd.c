@@ -389,6 +389,22 @@ static precess_status sort_noise(const struct sorter *o)
 	return PRECESS_OK;
 }
 
+static precess_status copy_parameters(struct recon_scan *s, const struct io_raw *raw)
+{
+	int n = raw->n_parameter;
+
+	s->param = calloc((size_t)n + 1, sizeof *s->param);
+	for (int i = 0; s->param && i < n; i++) {
+		s->param[i].value = raw->parameter[i].value;
+		s->param[i].name = strdup(raw->parameter[i].name ? raw->parameter[i].name : "");
+		if (!s->param[i].name)
+			break;
+		s->n_param++;
+	}
+	return s->n_param == n && s->param ? PRECESS_OK
+					   : precess_fail(PRECESS_ENOMEM, "out of memory");
+}
+
 precess_status recon_scan_of_raw(struct recon_scan **out, const struct io_raw *raw, const char *path,
 				 const struct recon_names *names)
 {
@@ -414,6 +430,7 @@ precess_status recon_scan_of_raw(struct recon_scan **out, const struct io_raw *r
 	TRY(sort_calibration(&o));
 	TRY(sort_navigator(&o));
 	TRY(sort_noise(&o));
+	TRY(copy_parameters(s, raw));
 	*out = s;
 	s = NULL;
 out:

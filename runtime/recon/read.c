@@ -445,10 +445,27 @@ out:
 	return st;
 }
 
+bool recon_is_raw(const char *path)
+{
+	struct file f = { .path = path };
+	bool raw;
+
+	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+	if (H5Fis_hdf5(path) <= 0 || (f.id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT)) < 0)
+		return false;
+	raw = !has(&f, "image") && ((has(&f, "dataset") && has(&f, "dataset/xml")) ||
+				    (has(&f, "raw") && has(&f, "raw/kspace")) || has(&f, "kspace"));
+	H5Fclose(f.id);
+	return raw;
+}
+
 void recon_scan_free(struct recon_scan *s)
 {
 	if (!s)
 		return;
+	for (int i = 0; i < s->n_param; i++)
+		free(s->param[i].name);
+	free(s->param);
 	free(s->source);
 	free(s->kspace);
 	free(s->polarity);

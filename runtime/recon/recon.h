@@ -32,6 +32,11 @@ struct recon_scan {
 	double position[3];           /* of the slice's centre, m */
 	double direction[3][3];       /* of the samples, the lines and the slice, unit vectors */
 	int acceleration;             /* as the file declares it; 0: it does not */
+	int n_param;                  /* numbers among the header's user parameters */
+	struct recon_parameter {
+		char *name;
+		double value;         /* SI when the sequence is ours */
+	} *param;
 };
 /* Datasets to read instead of those the file is searched for, and which image of an ISMRMRD file; each
  * may be NULL. */
@@ -46,6 +51,8 @@ precess_status recon_read(struct recon_scan **out, const char *path, const struc
 precess_status recon_scan_of_raw(struct recon_scan **out, const struct io_raw *raw, const char *path,
 				 const struct recon_names *names);
 void recon_scan_free(struct recon_scan *s);
+/* Whether the file holds raw data and no image made of them. */
+bool recon_is_raw(const char *path);
 
 /* ------------------------------------------------------------------ reconstruction */
 enum recon_phase {
