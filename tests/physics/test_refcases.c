@@ -97,7 +97,7 @@ static void both(const struct draw *d, const struct maps *m, double *ref[2], siz
 
 /* ------------------------------------------------------------------ BART: balanced SSFP */
 /* Its own error is 3e-6 to 6e-5: it computes in single precision. */
-static const double hard[] = { 2e-4, 5e-4 };
+static const double hard[] = { 2e-4, 2e-4 };
 
 static struct draw *bssfp(size_t n)
 {
