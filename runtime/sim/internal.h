@@ -180,6 +180,13 @@ void sim_epoch_free(double m[3], const struct draw *d, uint32_t epoch, const str
 /* A whole history from equilibrium: m[3 * i] are Mx, My, Mz right after the pulse of epoch i. */
 void sim_history(double *m, const struct draw *d, uint32_t history, const struct sim_spin *s,
 		 struct affine *pulses, bool *have);
+/* The same with the state in single precision. */
+void sim_epoch_pulse_single(float m[3], const struct draw *d, uint32_t epoch,
+			    const struct sim_spin *s, struct affine *pulses, bool *have);
+void sim_epoch_free_single(float m[3], const struct draw *d, uint32_t epoch,
+			   const struct sim_spin *s);
+void sim_history_single(float *m, const struct draw *d, uint32_t history, const struct sim_spin *s,
+			struct affine *pulses, bool *have);
 
 /* ------------------------------------------------------------------ stepping through RF */
 /* One step of an RF event: the field over h seconds. A gradient that varies is taken at the two

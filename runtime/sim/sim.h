@@ -92,10 +92,12 @@ precess_status bench_device(struct sim_device_times *out, const struct draw *d,
 struct sim_point {
 	double r[3], m0, t1, t2, t2p, w, b1;
 };
-/* The signal of n spins as sim_run defines it, their mean, in double precision; `signal` holds re, im
- * of every sample. threads 0: all. A finite t2p is refused where a history has several pulses. */
+/* The signal of n spins as sim_run defines it, their mean; `signal` holds re, im of every sample.
+ * The precision is that of states and sums: phases and pulses are reduced and solved in double.
+ * threads 0: all. A finite t2p is refused where a history has several pulses. */
+enum sim_precision { SIM_DOUBLE, SIM_SINGLE, SIM_PRECISIONS };
 precess_status sim_points(double *signal, const struct draw *d, const struct sim_point *point,
-			  size_t n, int threads);
+			  size_t n, enum sim_precision precision, int threads);
 /* What each of n spins gives by itself at some samples, its mean over the slice: re, im of value[i *
  * n_sample + j] for spin i and sample[j], without the receiver's phase. r[2] is not used. */
 precess_status sim_point_samples(double *value, const struct draw *d, const struct sim_point *point,
