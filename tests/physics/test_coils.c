@@ -62,7 +62,7 @@ static double *points(const struct draw *d, const struct maps *m, int coil, int 
 			p[i].t2 = value(m, PROGRAM_MAP_T2, i, INFINITY);
 		}
 	}
-	if (sim_points(signal, d, p, PLANE, 0))
+	if (sim_points(signal, d, p, PLANE, SIM_DOUBLE, 0))
 		fail_msg("%s", precess_error());
 	free(p);
 	return signal;
