@@ -1,4 +1,5 @@
 /* precess simulate: sequence and object in, k-space, image and an error bound out. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,24 @@ out:
 	return st;
 }
 
+/* Of n numbers, re, im, from each coil; those of one coil as they are. */
+static float *sum_of_squares(const float *v, int coils, size_t n)
+{
+	float *sum = calloc(n + 1, sizeof *sum);
+	for (size_t i = 0; sum && i < n; i += 2) {
+		double square = 0;
+		sum[i] = v[i];
+		sum[i + 1] = v[i + 1];
+		for (int c = 0; c < coils; c++)
+			square += pow(v[(size_t)c * n + i], 2) + pow(v[(size_t)c * n + i + 1], 2);
+		if (coils > 1) {
+			sum[i] = (float)sqrt(square);
+			sum[i + 1] = 0;
+		}
+	}
+	return sum;
+}
+
 /* PREFIX.png (PREFIX-1.png, ... for further sets): image and log k-space side by side. */
 static precess_status write_pictures(const char *prefix, const struct scene *s, const struct finished *f)
 {
@@ -48,19 +67,24 @@ static precess_status write_pictures(const char *prefix, const struct scene *s, 
 		return precess_fail(PRECESS_ENOTSUP,
 				    "no image of %s for --png: %s; `precess plot` draws the sequence",
 				    s->compiled.program->name, f->why.data);
-	size_t set = (size_t)f->kspace->nx * (size_t)f->kspace->ny * 2;
-	for (int i = 0; i < f->kspace->n_set; i++) {
+	const struct kspace *k = f->kspace;
+	size_t set = (size_t)k->nx * (size_t)k->ny * 2, all = set * (size_t)k->n_set;
+	float *image = sum_of_squares(f->image, k->n_coil, all);
+	float *kspace = sum_of_squares(k->data, k->n_coil, all);
+	precess_status st = PRECESS_OK;
+	if (!image || !kspace)
+		st = precess_fail(PRECESS_ENOMEM, "out of memory for pictures");
+	for (int i = 0; i < k->n_set && !st; i++) {
 		struct text name;
 		text_init(&name);
 		text_printf(&name, i ? "%s-%d.png" : "%s.png", prefix, i);
-		precess_status st = plot_image(name.data, s->compiled.program->name,
-					       f->image + set * (size_t)i, f->kspace->data + set * (size_t)i,
-					       f->kspace->nx, f->kspace->ny);
+		st = plot_image(name.data, s->compiled.program->name, image + set * (size_t)i,
+				kspace + set * (size_t)i, k->nx, k->ny);
 		text_free(&name);
-		if (st)
-			return st;
 	}
-	return PRECESS_OK;
+	free(image);
+	free(kspace);
+	return st;
 }
 
 static precess_status write_outputs(const struct outputs *out, const struct scene *s,
@@ -109,6 +133,8 @@ static void print_report(const struct scene *s, const struct finished *f, double
 	printf("\nobject    %s\n", s->maps->source);
 	printf("spins     %d x %d x %d, %llu of them with M0 > 0\n", s->maps->nx, s->maps->ny, r->nz,
 	       (unsigned long long)r->n_spin);
+	if (s->maps->n_coil)
+		printf("coils     %d\n", s->maps->n_coil);
 	printf("method   ");
 	for (int i = 0; i < SIM_METHODS; i++)
 		if (r->used[i])
@@ -147,6 +173,7 @@ static json_t *json_report(const struct scene *s, const struct finished *f, doub
 			      "seconds_readout", r->seconds_readout, "error_bound", r->bound, "object",
 			      s->maps->source, "warnings", warnings);
 	json_object_set_new(j, "tolerance", json_real(tolerance));
+	json_object_set_new(j, "coils", json_integer(r->n_coil));
 	json_object_set_new(j, "terms", json_integer(r->terms));
 	json_object_set_new(j, "diagnostics", json_diagnostics(s->compiled.lang));
 	json_object_set_new(j, "output", out->result ? json_string(out->result) : json_null());
@@ -220,6 +247,7 @@ int cmd_simulate(int argc, char **argv)
 		{ "--object", NULL, OPTION_TEXT, &so.object, 0, 0, "head[:SEED], uniform, or FILE.h5[:SLICE]" },
 		{ "--map", NULL, OPTION_LIST, &so.map, 0, 0, "NAME=VALUE: one value instead of the object's map, as in B1=1" },
 		{ "--spins", NULL, OPTION_INT, &so.spins, 1, 16384, "spins along x and y (default 4 per pixel)" },
+		{ "--coils", NULL, OPTION_INT, &so.coils, 1, 128, "receive coils around the field of view (default: the object's, or one that sees all alike)" },
 		{ "--nz", NULL, OPTION_INT, &so.sim.nz, 1, 4096, "spins through the slice (default: as many as needed)" },
 		{ "--method", NULL, OPTION_TEXT, &so.method, 0, 0, "auto, train, line, nufft, direct or step" },
 		{ "--tolerance", NULL, OPTION_REAL, &so.sim.tolerance, 1e-14, 1, "error allowed, relative to the largest sample (1e-4)" },

@@ -124,6 +124,7 @@ struct scene_options {
 	const char *object;
 	struct option_list map; /* "B1=1": this map everywhere, instead of the object's */
 	int spins;       /* 0: four per pixel of the matrix, at least 64 */
+	int coils;       /* as object_coils */
 	struct sim_options sim;
 	const char *method;
 };

@@ -62,6 +62,7 @@ static precess_status open_world(struct scene *s, struct scene_options *o)
 	TRY(draw_create(&s->draw, p, NULL, false));
 	TRY(object_open(&s->object, o->object ? o->object : "head:1"));
 	TRY(object_maps(&s->maps, s->object, p, s->fov, n, n, &s->clipped));
+	TRY(object_coils(s->maps, s->object, o->coils));
 out:
 	return st;
 }

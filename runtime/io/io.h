@@ -12,6 +12,7 @@ extern "C" {
 /* A simulation's result. In HDF5: datasets /kspace and /image, compound {float32 r, float32 i},
  * [lines, samples] ([sets, lines, samples] when there are several sets), present when the sequence
  * is Cartesian; /signal [samples] and /trajectory [samples, 3] (1/m) and /time [samples] (s) always;
+ * with several receive coils [coils, ...] of the first three, and /coils [coils, y, x], sensitivities;
  * /maps/M0 ... as used. Attributes of the root: sequence, every parameter by name (SI) , error_bound,
  * tolerance, methods, spins, device, threads, seconds, object, source_hash, program_hash, version,
  * command. */

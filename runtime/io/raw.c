@@ -184,9 +184,10 @@ static precess_status fill_acquisition(const struct job *j, struct io_acquisitio
 	const struct program_event *e = event_of(j, r);
 	const struct draw_event *d = &j->d->event[j->d->at[j->p->readout[r].event]];
 	const double *signal = j->r->result->signal + 2 * (size_t)e->first_sample;
-	int i;
+	size_t stride = 2 * (size_t)j->r->result->n_sample, n = 2 * (size_t)e->n;
+	int c;
 
-	*a = (struct io_acquisition){ .n_coil = 1,
+	*a = (struct io_acquisition){ .n_coil = j->raw->n_coil,
 				      .n_sample = (int)e->n,
 				      .n_dim = 2,
 				      .dwell = d->dwell,
@@ -194,12 +195,13 @@ static precess_status fill_acquisition(const struct job *j, struct io_acquisitio
 				      .read = { 1, 0, 0 },
 				      .phase = { 0, 1, 0 },
 				      .slice = { 0, 0, 1 } };
-	a->data = malloc(2 * (size_t)e->n * sizeof *a->data);
+	a->data = malloc((size_t)a->n_coil * n * sizeof *a->data);
 	a->trajectory = malloc((size_t)a->n_dim * (size_t)e->n * sizeof *a->trajectory);
 	if (!a->data || !a->trajectory)
 		return precess_fail(PRECESS_ENOMEM, "out of memory for raw data");
-	for (i = 0; i < 2 * a->n_sample; i++)
-		a->data[i] = (float)signal[i];
+	for (c = 0; c < a->n_coil; c++)
+		for (size_t i = 0; i < n; i++)
+			a->data[(size_t)c * n + i] = (float)signal[(size_t)c * stride + i];
 	fill_indices(j, a, r);
 	fill_trajectory(j, a, r);
 	return PRECESS_OK;
@@ -378,7 +380,8 @@ precess_status io_raw_create(struct io_raw **out, const struct io_result *r)
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for raw data");
 		goto out;
 	}
-	j.raw->n_encoding = j.raw->n_coil = 1;
+	j.raw->n_encoding = 1;
+	j.raw->n_coil = r->result->n_coil > 1 ? r->result->n_coil : 1;
 	TRY(sort_readouts(&j));
 	fill_encoding(&j);
 	for (i = 0; i < j.p->n_readout; i++) {

@@ -116,20 +116,38 @@ static void put_attributes(struct writer *w, const struct io_result *r)
 static void put_kspace(struct writer *w, const struct io_result *r)
 {
 	const struct kspace *k = r->kspace;
-	uint64_t dim[3];
-	int rank;
+	uint64_t dim[4];
+	int rank = 0;
 	hid_t type;
 
 	if (!k)
 		return;
-	rank = k->n_set > 1 ? 3 : 2;
-	dim[0] = (uint64_t)k->n_set;
-	dim[rank - 2] = (uint64_t)k->ny;
-	dim[rank - 1] = (uint64_t)k->nx;
+	if (k->n_coil > 1)
+		dim[rank++] = (uint64_t)k->n_coil;
+	if (k->n_set > 1)
+		dim[rank++] = (uint64_t)k->n_set;
+	dim[rank++] = (uint64_t)k->ny;
+	dim[rank++] = (uint64_t)k->nx;
 	type = writer_complex(w);
 	writer_set(w, w->file, "kspace", type, rank, dim, k->data, NULL);
 	if (r->image)
 		writer_set(w, w->file, "image", type, rank, dim, r->image, NULL);
+	if (type >= 0)
+		H5Tclose(type);
+}
+
+static void put_sensitivity(struct writer *w, const struct maps *m)
+{
+	uint64_t dim[3];
+	hid_t type;
+
+	if (!m || !m->sensitivity)
+		return;
+	dim[0] = (uint64_t)m->n_coil;
+	dim[1] = (uint64_t)m->ny;
+	dim[2] = (uint64_t)m->nx;
+	type = writer_complex(w);
+	writer_set(w, w->file, "coils", type, 3, dim, m->sensitivity, NULL);
 	if (type >= 0)
 		H5Tclose(type);
 }
@@ -185,9 +203,11 @@ static void fill_path(const struct draw *d, double *k, double *time)
 
 static precess_status put_signal(struct writer *w, const struct io_result *r)
 {
+	int coils = r->result->n_coil > 1 ? r->result->n_coil : 1, rank = coils > 1 ? 2 : 1;
 	uint64_t dim[2] = { r->result->n_sample, 3 };
+	uint64_t all[2] = { (uint64_t)coils, r->result->n_sample };
 	size_t i, n = r->result->n_sample;
-	float *signal = malloc((2 * n + 1) * sizeof *signal);
+	float *signal = malloc((2 * (size_t)coils * n + 1) * sizeof *signal);
 	double *k = calloc(3 * n + 1, sizeof *k), *time = calloc(n + 1, sizeof *time);
 	precess_status st = PRECESS_OK;
 	hid_t type;
@@ -196,12 +216,12 @@ static precess_status put_signal(struct writer *w, const struct io_result *r)
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;
 	}
-	for (i = 0; i < 2 * n; i++)
+	for (i = 0; i < 2 * (size_t)coils * n; i++)
 		signal[i] = (float)r->result->signal[i];
 	if (n == r->draw->program->n_sample)
 		fill_path(r->draw, k, time);
 	type = writer_complex(w);
-	writer_set(w, w->file, "signal", type, 1, dim, signal, NULL);
+	writer_set(w, w->file, "signal", type, rank, all + 2 - rank, signal, NULL);
 	if (type >= 0)
 		H5Tclose(type);
 	writer_set(w, w->file, "trajectory", H5T_NATIVE_DOUBLE, 2, dim, k, "1/m");
@@ -248,6 +268,7 @@ precess_status io_write_result(const char *path, const struct io_result *r)
 	put_attributes(&w, r);
 	put_kspace(&w, r);
 	put_coils(&w, r);
+	put_sensitivity(&w, r->maps);
 	st = r->result ? put_signal(&w, r) : PRECESS_OK;
 	if (!st)
 		put_maps(&w, r->maps);

@@ -81,7 +81,7 @@ hid_t writer_complex(struct writer *w)
 void writer_set(struct writer *w, hid_t at, const char *name, hid_t type, int rank,
 		    const uint64_t *dim, const void *data, const char *units)
 {
-	hsize_t size[3], chunk[3], limit = rank > 1 && dim[rank - 1] > 3 ? CHUNK_SIDE : CHUNK_LENGTH;
+	hsize_t size[4], chunk[4], limit = rank > 1 && dim[rank - 1] > 3 ? CHUNK_SIDE : CHUNK_LENGTH;
 	hid_t space, plist, set;
 	bool empty = false;
 	int i;

@@ -22,7 +22,7 @@ void writer_numbers(struct writer *w, int64_t at, const char *name, const double
 void writer_number(struct writer *w, int64_t at, const char *name, double v);
 /* { float32 r, float32 i }; H5Tclose it. */
 int64_t writer_complex(struct writer *w);
-/* A dataset of up to 3 dimensions, packed in chunks; units may be NULL. */
+/* A dataset of up to 4 dimensions, packed in chunks; units may be NULL. */
 void writer_set(struct writer *w, int64_t at, const char *name, int64_t type, int rank,
 		const uint64_t *dim, const void *data, const char *units);
 

@@ -7,13 +7,15 @@
 
 #include <math.h>
 
+static const double tau = 6.283185307179586476925; /* 2 pi */
+
 enum {
 	ORDER = 3,
 	TERMS = (ORDER + 1) * (ORDER + 2) / 2,
 	BUMPS = 4,
 	LATTICE = 65 /* finer than any bump is wide, so nothing is missed between its points */
 };
-enum { STREAM_B1 = 0xb1, STREAM_DB0 = 0xdb0 };
+enum { STREAM_B1 = 0xb1, STREAM_DB0 = 0xdb0, STREAM_COILS = 0xc011 };
 
 struct surface {
 	double coefficient[TERMS];
@@ -99,4 +101,29 @@ void field_db0(float *out, int nx, int ny, double lo, double hi, uint64_t seed)
 
 	surface_draw(&s, &r, 2 + (int)(rng_u32(&r) % (BUMPS - 1)));
 	surface_fill(out, nx, ny, from, from + width, &s);
+}
+
+/* No two rings are alike: it is turned, and each coil is off its place and turns its own phase. */
+void field_coils(float *out, int n, int nx, int ny, uint64_t seed)
+{
+	struct rng r = rng_make(seed, STREAM_COILS);
+	double start = rng_uniform(&r, 0, tau);
+
+	for (int c = 0; c < n; c++) {
+		double angle = start + tau * (c + rng_uniform(&r, -0.1, 0.1)) / n;
+		double away = rng_uniform(&r, 1.1, 1.3), radius = rng_uniform(&r, 0.7, 0.9);
+		double phase = rng_uniform(&r, 0, tau), slope = rng_uniform(&r, 0.3, 0.7);
+		double cx = cos(angle), cy = sin(angle);
+
+		for (int iy = 0; iy < ny; iy++)
+			for (int ix = 0; ix < nx; ix++, out += 2) {
+				double x = 2 * (ix + 0.5) / nx - 1, y = 2 * (iy + 0.5) / ny - 1;
+				double q = hypot(x - away * cx, y - away * cy) / radius;
+				double size = pow(1 + q * q, -1.5);
+				double turn = phase + slope * (x * cx + y * cy);
+
+				out[0] = (float)(size * cos(turn));
+				out[1] = (float)(size * sin(turn));
+			}
+	}
 }

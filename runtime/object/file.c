@@ -4,6 +4,7 @@
  *   B1 or b1    dB0 or db0 (Hz)         at the root or in the group /maps (a result file)
  *   attributes of the root: fov = [x, y] in m, or voxel_size_m = [y, x] or [z, y, x]; with neither
  *   the slice fills the field of view
+ *   coils [coil][ny][nx], compound {r, i}: receive coils (coils.c)
  *
  * Row 0 is the lowest y, column 0 the lowest x. Only the wanted slice is read. Everything in the
  * file is checked before it is believed: it may be cut short, or made by any program. */
@@ -403,6 +404,7 @@ precess_status slice_read(struct slice **out, const char *path, int64_t index)
 	TRY(read_first(&r));
 	TRY(read_maps(&r));
 	TRY(read_size(&r));
+	TRY(coils_read(&r.slice->coils, r.file, path));
 	*out = r.slice;
 out:
 	if (r.group >= 0)
@@ -422,5 +424,6 @@ void slice_free(struct slice *s)
 		return;
 	for (k = 0; k < PROGRAM_MAPS; k++)
 		free(s->map[k]);
+	free(s->coils.value);
 	free(s);
 }

@@ -12,10 +12,16 @@ struct slice {
 	int first;                /* what the file calls its first slice */
 	double size[2];           /* of a voxel, m; 0: the slice fills the field of view */
 	float *map[PROGRAM_MAPS]; /* [ny][nx] */
+	struct coils {
+		int n, nx, ny;    /* n = 0: none; as large as the slice whatever their grid */
+		float *value;     /* [n][ny][nx] re, im */
+	} coils;
 };
 /* index < 0: the middle one. */
 precess_status slice_read(struct slice **out, const char *path, int64_t index);
 void slice_free(struct slice *s);
+/* Dataset coils of an open HDF5 file, where it has one. */
+precess_status coils_read(struct coils *out, int64_t file, const char *path);
 
 struct head;
 precess_status head_create(struct head **out, uint64_t seed);

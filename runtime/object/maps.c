@@ -44,6 +44,7 @@ void maps_free(struct maps *m)
 		return;
 	for (k = 0; k < PROGRAM_MAPS; k++)
 		free(m->map[k]);
+	free(m->sensitivity);
 	free(m->source);
 	free(m);
 }

@@ -29,6 +29,8 @@ struct maps {
 	int nx, ny;
 	double fov[2];               /* m */
 	float *map[PROGRAM_MAPS];    /* [iy * nx + ix]; 64-byte aligned */
+	int n_coil;                  /* receive coils; 0: one that sees all spins alike */
+	float *sensitivity;          /* of each: [coil][iy][ix] re, im; NULL without coils */
 	char *source;                /* object_describe */
 };
 /* Samples `o` over fov[2] on nx by ny spins (a file's voxels by nearest neighbour for tissue, by
@@ -45,6 +47,9 @@ precess_status maps_create(struct maps **out, int nx, int ny, const double fov[2
 /* Makes the map present, `value` everywhere. */
 precess_status maps_add(struct maps *m, enum program_map_kind k, double value);
 void maps_free(struct maps *m);
+/* Receive coils of these maps: n > 1 drawn from the object's seed; 1 none; 0 those of the object's
+ * file (its dataset coils, interpolated linearly), none where it has none. */
+precess_status object_coils(struct maps *m, const struct object *o, int n);
 /* min and max of a map over spins with M0 > 0. */
 void maps_range(const struct maps *m, enum program_map_kind k, double *lo, double *hi);
 
@@ -52,6 +57,10 @@ void maps_range(const struct maps *m, enum program_map_kind k, double *lo, doubl
  * smooth off-resonance (the same kind of surface and Gaussians) scaled into [lo, hi]. [iy][ix]. */
 void field_b1(float *out, int nx, int ny, double lo, double hi, uint64_t seed);
 void field_db0(float *out, int nx, int ny, double lo, double hi, uint64_t seed);
+/* Sensitivities of n coils in a ring around the field of view, [coil][iy][ix] re, im, at most 1: the
+ * field of a loop of radius a on its axis, (1 + r^2 / a^2)^-3/2, with r the distance from the middle
+ * of the coil, and a phase that is linear in x and y. */
+void field_coils(float *out, int n, int nx, int ny, uint64_t seed);
 
 /* Writes an object's maps at nx by ny as an HDF5 map file (datasets M0 T1 T2 ... with unit
  * attributes, attribute fov), which object_open reads back. */

@@ -70,7 +70,7 @@ double cost_seconds(const struct sim_plan *plan)
 	double spin = p->n_epoch * ns.epoch * fmin(plan->nz, ORDERS_OFTEN);
 
 	for (uint32_t r = 0; r < p->n_readout; r++)
-		spin += cost_readout(plan, r);
+		spin += plan->n_coil * cost_readout(plan, r);
 	return 1e-9 * spin * (double)plan->n_live / threads;
 }
 

@@ -84,6 +84,8 @@ WIDE static void sum_powers(double *sum, uint32_t n, double *restrict are, doubl
 struct batch {
 	struct sim_spin *spin;   /* [column][nz] */
 	double (*m)[3];          /* likewise */
+	double (*seen)[2];       /* by a coil, likewise */
+	size_t from;             /* the first column, of the live pixels */
 	struct affine *pulses;   /* [spin][n_pulse] */
 	bool *have;
 	double *are, *aim, *fre, *fim; /* per column, or per spin */
@@ -110,8 +112,8 @@ static void view_uniform(double *sum, const struct view *v, const struct batch *
 		double phase = s->w * v->t0 + moment_phase(v->k0, s->r), g = exp(-s->r2 * v->t0);
 		double c = g * cos(phase), q = -g * sin(phase);
 
-		b->are[at] += b->m[i][0] * c - b->m[i][1] * q;
-		b->aim[at] += b->m[i][0] * q + b->m[i][1] * c;
+		b->are[at] += b->seen[i][0] * c - b->seen[i][1] * q;
+		b->aim[at] += b->seen[i][0] * q + b->seen[i][1] * c;
 		if (together && i % b->nz)
 			continue;
 		phase = s->w * v->dwell + moment_phase(v->step, s->r);
@@ -134,8 +136,8 @@ static void view_general(double *sum, const struct view *v, const struct batch *
 			double phase = s->w * v->tau[n] + moment_phase(v->k + 3 * n, s->r);
 			double g = exp(-s->r2 * v->tau[n]), c = g * cos(phase), q = -g * sin(phase);
 
-			re += b->m[i][0] * c - b->m[i][1] * q;
-			im += b->m[i][0] * q + b->m[i][1] * c;
+			re += b->seen[i][0] * c - b->seen[i][1] * q;
+			im += b->seen[i][0] * q + b->seen[i][1] * c;
 		}
 		sum[2 * n] += re;
 		sum[2 * n + 1] += im;
@@ -152,6 +154,23 @@ struct job {
 	atomic_bool stop;
 	double seconds_state, seconds_readout;
 };
+
+/* The readouts of an epoch as one coil sees them. */
+static void view_epoch(double *sum, const struct job *j, struct batch *b,
+		       const struct program_epoch *q, int coil)
+{
+	for (int i = 0; i < b->columns * b->nz; i++)
+		sim_receive(b->seen[i], j->plan->maps, coil,
+			    j->plan->live[b->from + (size_t)(i / b->nz)], b->m[i][0], b->m[i][1]);
+	for (uint32_t r = q->first_readout; r < q->first_readout + q->n_readout; r++) {
+		const struct view *v = &j->view[r];
+
+		if (v->n && v->uniform)
+			view_uniform(sum + 2 * (size_t)v->first_sample, v, b);
+		else if (v->n)
+			view_general(sum + 2 * (size_t)v->first_sample, v, b);
+	}
+}
 
 static void run_history(double *sum, double seconds[2], const struct job *j, struct batch *b,
 			uint32_t history, double weight)
@@ -176,14 +195,8 @@ static void run_history(double *sum, double seconds[2], const struct job *j, str
 					b->pulses + (size_t)i * p->n_pulse,
 					b->have + (size_t)i * p->n_pulse);
 		seconds[0] += (now = clock_seconds()) - begun;
-		for (uint32_t r = q->first_readout; r < q->first_readout + q->n_readout; r++) {
-			const struct view *v = &j->view[r];
-
-			if (v->n && v->uniform)
-				view_uniform(sum + 2 * (size_t)v->first_sample, v, b);
-			else if (v->n)
-				view_general(sum + 2 * (size_t)v->first_sample, v, b);
-		}
+		for (int c = 0; c < j->plan->n_coil; c++)
+			view_epoch(sum + 2 * (size_t)c * p->n_sample, j, b, q, c);
 		seconds[1] += (begun = clock_seconds()) - now;
 		for (int i = 0; i < n; i++)
 			sim_epoch_free(b->m[i], d, e, &b->spin[i]);
@@ -199,6 +212,7 @@ static void run_batch(double *sum, double seconds[2], const struct job *j, struc
 	const struct sim_ensemble *q = &plan->ensemble;
 	const size_t n = (size_t)b->columns * (size_t)b->nz * plan->draw->program->n_pulse;
 
+	b->from = from;
 	memset(b->have, 0, n * sizeof *b->have);
 	for (uint32_t h = 0; h < plan->draw->program->n_history; h++) {
 		bool one_pulse = sim_history_pulses(plan->draw->program, h) <= 1;
@@ -230,10 +244,11 @@ static bool batch_create(struct batch *b, int columns, int nz, uint32_t n_pulse)
 	*b = (struct batch){ .nz = nz };
 	b->spin = calloc(n, sizeof *b->spin);
 	b->m = calloc(n, sizeof *b->m);
+	b->seen = calloc(n, sizeof *b->seen);
 	b->pulses = calloc(n * n_pulse + 1, sizeof *b->pulses);
 	b->have = calloc(n * n_pulse + 1, sizeof *b->have);
 	b->are = memory_aligned(4 * padded * sizeof *b->are);
-	if (!b->spin || !b->m || !b->pulses || !b->have || !b->are)
+	if (!b->spin || !b->m || !b->seen || !b->pulses || !b->have || !b->are)
 		return false;
 	b->aim = b->are + padded;
 	b->fre = b->aim + padded;
@@ -245,6 +260,7 @@ static void batch_free(struct batch *b)
 {
 	free(b->spin);
 	free(b->m);
+	free(b->seen);
 	free(b->pulses);
 	free(b->have);
 	free(b->are);
@@ -324,8 +340,8 @@ static bool find_work(struct job *j)
 precess_status sim_direct(struct sim_plan *plan)
 {
 	const struct program *p = plan->draw->program;
-	size_t n = 2 * (size_t)p->n_sample;
-	int groups = sim_groups(p->n_sample);
+	size_t n = 2 * (size_t)plan->n_coil * p->n_sample;
+	int groups = sim_groups(n / 2);
 	struct job j = { .plan = plan };
 	precess_status st = PRECESS_OK;
 	double *sums = NULL;

@@ -43,6 +43,8 @@ struct sim_plan {
 	bool quiet, fast;
 	double slice;          /* thickness in m; 0 only when nothing happens along z */
 	double scale;          /* 1 / (nx ny nz): the signal is a mean */
+	int n_coil;            /* >= 1 */
+	double sees;           /* the mean of |sensitivity| over M0, of the coil with most; 1 without */
 
 	struct cpu_survey survey; /* of the live pixels: those with M0 > 0 */
 	size_t n_live;
@@ -57,7 +59,7 @@ struct sim_plan {
 	uint8_t *method;       /* enum sim_method per readout of the program, never SIM_auto */
 
 	/* Results. Methods add scale * sum over spins, without the receiver's phase. */
-	double *signal;        /* re, im per sample, at the event's first_sample */
+	double *signal;        /* [coil] re, im per sample, at the event's first_sample */
 	double bound;          /* on the absolute error of any sample; methods raise it to theirs */
 	int terms;
 	double seconds_state, seconds_readout;
@@ -71,6 +73,20 @@ precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, cons
 			       const struct sim_options *o);
 precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan);
 void sim_plan_erase(struct sim_plan *plan);
+/* Sensitivity of a coil at a pixel, times (x, y): what it sees of them; (x, y) without coils. */
+static inline void sim_receive(double seen[2], const struct maps *m, int coil, size_t pixel,
+			       double x, double y)
+{
+	const float *s;
+
+	seen[0] = x;
+	seen[1] = y;
+	if (!m->sensitivity)
+		return;
+	s = m->sensitivity + 2 * ((size_t)coil * (size_t)m->nx * (size_t)m->ny + pixel);
+	seen[0] = x * (double)s[0] - y * (double)s[1];
+	seen[1] = x * (double)s[1] + y * (double)s[0];
+}
 /* The largest of n complex numbers, by magnitude. */
 double sim_largest(const double *signal, size_t n);
 /* Fills survey and n_live, checks the maps. */
@@ -164,6 +180,13 @@ void sim_epoch_free(double m[3], const struct draw *d, uint32_t epoch, const str
 /* A whole history from equilibrium: m[3 * i] are Mx, My, Mz right after the pulse of epoch i. */
 void sim_history(double *m, const struct draw *d, uint32_t history, const struct sim_spin *s,
 		 struct affine *pulses, bool *have);
+/* The same with the state in single precision. */
+void sim_epoch_pulse_single(float m[3], const struct draw *d, uint32_t epoch,
+			    const struct sim_spin *s, struct affine *pulses, bool *have);
+void sim_epoch_free_single(float m[3], const struct draw *d, uint32_t epoch,
+			   const struct sim_spin *s);
+void sim_history_single(float *m, const struct draw *d, uint32_t history, const struct sim_spin *s,
+			struct affine *pulses, bool *have);
 
 /* ------------------------------------------------------------------ stepping through RF */
 /* One step of an RF event: the field over h seconds. A gradient that varies is taken at the two

@@ -6,10 +6,13 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double tau = 6.283185307179586476925; /* 2 pi */
 
-precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r)
+/* Of the first coil. */
+static precess_status sort_one(struct kspace **out, const struct draw *d,
+			       const struct sim_result *r)
 {
 	const struct program *p = d->program;
 	struct kspace *k = NULL;
@@ -57,6 +60,37 @@ precess_status kspace_sort(struct kspace **out, const struct draw *d, const stru
 	grid_free(g);
 	*out = k;
 out:
+	return st;
+}
+
+precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r)
+{
+	struct sim_result one = *r;
+	struct kspace *k, *next;
+	precess_status st = sort_one(&k, d, &one);
+	size_t n = st ? 0 : 2 * (size_t)k->n_set * (size_t)k->ny * (size_t)k->nx;
+
+	*out = NULL;
+	if (st)
+		return st;
+	for (int c = 1; c < r->n_coil; c++) {
+		float *grown = realloc(k->data, (size_t)(c + 1) * n * sizeof *grown);
+
+		if (!grown) {
+			st = precess_fail(PRECESS_ENOMEM, "out of memory for k-space");
+			goto out;
+		}
+		k->data = grown;
+		one.signal += 2 * (size_t)r->n_sample;
+		TRY(sort_one(&next, d, &one));
+		memcpy(k->data + (size_t)c * n, next->data, n * sizeof *grown);
+		kspace_free(next);
+	}
+	k->n_coil = r->n_coil;
+	*out = k;
+	k = NULL;
+out:
+	kspace_free(k);
 	return st;
 }
 
@@ -150,10 +184,15 @@ static void transform(float *out, const float *in, const struct frame *f, double
 	}
 }
 
+static int images_of(const struct kspace *k)
+{
+	return k->n_coil > 1 ? k->n_coil * k->n_set : k->n_set;
+}
+
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k)
 {
 	size_t n = (size_t)k->nx * (size_t)k->ny;
-	float *pixel = calloc(2 * n * (size_t)k->n_set + 1, sizeof *pixel);
+	float *pixel = calloc(2 * n * (size_t)images_of(k) + 1, sizeof *pixel);
 	struct frame f;
 	precess_status st;
 
@@ -161,10 +200,10 @@ precess_status kspace_image(float **image, const struct draw *d, const struct ks
 	assert(!d || (k->nx == d->program->matrix[0] && k->ny == d->program->matrix[1]));
 	TRY(frame_make(&f, k, FFTW_BACKWARD));
 	if (!pixel) {
-		st = precess_fail(PRECESS_ENOMEM, "out of memory for %d images", k->n_set);
+		st = precess_fail(PRECESS_ENOMEM, "out of memory for %d images", images_of(k));
 		goto out;
 	}
-	for (int s = 0; s < k->n_set; s++)
+	for (int s = 0; s < images_of(k); s++)
 		transform(pixel + 2 * n * (size_t)s, k->data + 2 * n * (size_t)s, &f, f.k, f.r, 1,
 			  1);
 	*image = pixel;
@@ -182,7 +221,7 @@ precess_status kspace_of_image(struct kspace *k, const float *image)
 	precess_status st;
 
 	TRY(frame_make(&f, k, FFTW_FORWARD));
-	for (int s = 0; s < k->n_set; s++)
+	for (int s = 0; s < images_of(k); s++)
 		transform(k->data + 2 * n * (size_t)s, image + 2 * n * (size_t)s, &f, f.r, f.k, -1,
 			  1 / (double)n);
 out:

@@ -114,7 +114,8 @@ static double rounding_bound(const struct line_plan *p)
 			const struct line_piece *c = &p->piece[i];
 			double mean = line_weight(p, i), steps = c->run ? c->n : 1;
 			double products = c->train >= 0 || c->fan ? CIRCLE_PRODUCTS : 1;
-			double weights = state + (0.5 + 0.15 * steps) * mean;
+			double coil = p->sim->maps->sensitivity ? 1 : 0; /* the product */
+			double weights = state + (0.5 + coil + 0.15 * steps) * mean;
 
 			most = fmax(most, weights * exp(fastest * c->half) + products * c->gain * mean);
 		}
@@ -172,7 +173,9 @@ double line_largest(const struct line_plan *p)
 
 	for (uint32_t i = 0; i < p->n_line; i++) {
 		uint32_t event = prog->readout[p->line[i].readout].event;
-		const double *s = p->sim->signal + 2 * (size_t)prog->event[event].first_sample;
+		const double *s = p->sim->signal +
+				  2 * ((size_t)p->line[i].coil * prog->n_sample +
+				       prog->event[event].first_sample);
 
 		most = fmax(most, sim_largest(s, p->shape[p->line[i].shape].n));
 	}

@@ -5,6 +5,8 @@
  * W the spins at the readout's reference time with the phase of ky, tau the time from there,
  * z = 1/T2 + 2 pi i dB0. The exponential is a polynomial in u = (z - zc) / scale with `terms` terms
  * (line_series.c), so per line there are `terms` sums over y and as many Fourier transforms over x.
+ * Each receive coil has lines and pieces of its own, after those of the one before; states and views
+ * are common.
  *
  *     line.c         number of terms, bound, report
  *     line_probe.c   how large errors are beside the signal, before
@@ -59,6 +61,7 @@ struct line_shape {
 struct line_line {
 	uint32_t readout;
 	uint32_t shape;
+	int coil;
 	double time, ky, kz;    /* at the reference time, since the end of the pulse */
 };
 
@@ -68,6 +71,7 @@ struct line_piece {
 	uint32_t view, first, n;
 	bool run;
 	int train;         /* index, or -1 */
+	int coil;          /* that sees the view; tables are those of the first coil's piece */
 	int weight, ratio; /* builds: from the pulse to the first line (of a train, the line in its
 			    * middle); of a run, line to line */
 	bool mirror;       /* a fan whose lines mirror each other, with the middle in `shift` */
@@ -136,7 +140,7 @@ struct line_plan {
 	const struct cpu_kernels *cpu;
 	struct line_series series;
 	double fastest;             /* decay rates are clipped here: no signal is left */
-	double mean_m0, b1[2];      /* least and most */
+	double mean_m0, b1[2];      /* M0 as the coil with most sees it; least and most */
 	double steps;               /* of pulses in single precision: they round */
 	double fan_error, fan_limit;/* of the kernel of a device's fans: of a spin; to be met */
 	bool views_only;            /* lines are readouts of any kind: no shapes, pieces are views */
@@ -201,6 +205,7 @@ precess_status line_fourier_prepare(struct line_plan *p);
 struct line_work {
 	const struct line_plan *p;
 	float *plane, *u;
+	float *seen;           /* a view by a coil */
 	float *state;          /* of evolve() */
 	struct cpu_epoch *epoch;
 	struct cpu_step *step;

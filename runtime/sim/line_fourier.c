@@ -236,7 +236,8 @@ precess_status line_fourier(struct line_plan *p, uint32_t first, uint32_t last)
 			const struct line_shape *s = &p->shape[l->shape];
 			uint32_t event = d->program->readout[l->readout].event;
 			double *signal = p->sim->signal +
-					 2 * (size_t)d->program->event[event].first_sample;
+					 2 * ((size_t)l->coil * d->program->n_sample +
+					      d->program->event[event].first_sample);
 
 			memset(signal, 0, 2 * (size_t)s->n * sizeof *signal);
 			for (size_t j = 0; j < terms; j++) {

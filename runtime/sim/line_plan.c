@@ -391,6 +391,36 @@ static bool is_mine(const struct line_plan *p, uint32_t readout)
 	return sim->method[readout] == SIM_line || sim->method[readout] == SIM_train;
 }
 
+/* The lines and pieces of the history once more for every further coil. */
+static precess_status add_coils(struct line_plan *p, const struct line_history *h)
+{
+	uint32_t n_line = p->n_line - h->first_line, n_piece = p->n_piece - h->first_piece;
+	precess_status st;
+
+	for (int c = 1; c < p->sim->n_coil && !p->views_only; c++) {
+		for (uint32_t i = 0; i < n_line; i++) {
+			struct line_line *l = line_append(&p->line, &p->n_line, sizeof *l);
+
+			if (!l)
+				return PRECESS_ENOMEM;
+			*l = p->line[h->first_line + i];
+			l->coil = c;
+		}
+		for (uint32_t i = 0; i < n_piece; i++) {
+			struct line_piece *q = line_append(&p->piece, &p->n_piece, sizeof *q);
+
+			if (!q)
+				return PRECESS_ENOMEM;
+			*q = p->piece[h->first_piece + i];
+			q->first += (uint32_t)c * n_line;
+			q->coil = c;
+			if (q->train >= 0 && (st = train_add(p, p->n_piece - 1)))
+				return st;
+		}
+	}
+	return PRECESS_OK;
+}
+
 static precess_status add_history(struct line_plan *p, uint32_t index, double rates)
 {
 	const struct program *prog = p->sim->draw->program;
@@ -420,6 +450,8 @@ static precess_status add_history(struct line_plan *p, uint32_t index, double ra
 	}
 	if (p->n_line == h.first_line)
 		return PRECESS_OK;
+	if ((st = add_coils(p, &h)))
+		return st;
 	h.n_line = p->n_line - h.first_line;
 	h.n_view = p->n_view - h.first_view;
 	h.n_piece = p->n_piece - h.first_piece;
@@ -445,7 +477,7 @@ static double survey(struct line_plan *p)
 	bool tp = sim->decays_t2p;
 	double r[2] = { 0 }, f[2] = { 0 }, r1 = 0;
 
-	p->mean_m0 = s->m0 / ((double)p->nx * p->ny);
+	p->mean_m0 = sim->sees * s->m0 / ((double)p->nx * p->ny);
 	p->b1[0] = p->b1[1] = 1;
 	if (sim->n_live) {
 		if (map[PROGRAM_MAP_B1]) {
@@ -538,6 +570,8 @@ void line_plan_free(struct line_plan *p)
 		free(p->shape[i].coef);
 	}
 	for (uint32_t i = 0; i < p->n_piece; i++) {
+		if (p->piece[i].coil)
+			continue;
 		free(p->piece[i].table);
 		free(p->piece[i].shift);
 	}

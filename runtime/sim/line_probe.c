@@ -37,7 +37,8 @@ precess_status line_probe(double *ratio, const struct sim_plan *sim, struct sim_
 	struct maps thin = { 0 };
 	struct sim_plan few = { .draw = sim->draw, .maps = &thin, .tolerance = sim->tolerance,
 				.threads = sim->threads, .nz = sim->nz, .slice = sim->slice,
-				.asked = SIM_line, .quiet = true, .store = store };
+				.asked = SIM_line, .quiet = true, .store = store,
+				.n_coil = 1, .sees = 1 };
 	struct line_plan *p = NULL;
 	double most = 0, weight = 0;
 	precess_status st;

@@ -347,6 +347,31 @@ static void run_epochs(struct line_work *w, const struct line_history *h, int iz
 	}
 }
 
+/* A view as a coil sees it. */
+static const float *seen(struct line_work *w, uint32_t plane, int coil)
+{
+	const struct maps *m = w->p->sim->maps;
+	size_t first = (size_t)w->block * CPU_LANES, nx = (size_t)m->nx;
+	size_t n = nx - first < CPU_LANES ? nx - first : CPU_LANES;
+	const float *from = line_plane(w, plane);
+
+	if (!m->sensitivity)
+		return from;
+	clear(w->seen);
+	for (size_t i = 0; i < w->rows; i++) {
+		size_t pixel = ((size_t)coil * (size_t)m->ny + w->row[i]) * nx + first;
+		const float *s = m->sensitivity + 2 * pixel;
+
+		for (size_t at = i * CPU_LANES; at < i * CPU_LANES + n; at++, s += 2) {
+			float re = from[at], im = from[at + CPU_PLANE];
+
+			w->seen[at] = re * s[0] - im * s[1];
+			w->seen[at + CPU_PLANE] = re * s[1] + im * s[0];
+		}
+	}
+	return w->seen;
+}
+
 void line_look_sums(struct line_work *w, const struct line_history *h, float *sum)
 {
 	const struct line_plan *p = w->p;
@@ -360,7 +385,7 @@ void line_look_sums(struct line_work *w, const struct line_history *h, float *su
 
 		if (p->view[q->view].dark)
 			continue;
-		total[i] += p->cpu->weigh(weights, line_plane(w, p->view[q->view].plane),
+		total[i] += p->cpu->weigh(weights, seen(w, p->view[q->view].plane, q->coil),
 					  need(w, q->weight, 0), q->shift, w->row, w->rows);
 		if (q->train >= 0)
 			train_deposit(w, (uint32_t)q->train, weights);
@@ -479,6 +504,7 @@ static size_t lay_out(struct line_work *w, const struct need *n, char *from)
 
 	w->plane = piece(&at, n->planes * CPU_PLANE * sizeof *w->plane);
 	w->u = piece(&at, 2 * CPU_TERMS * CPU_PLANE * sizeof *w->u);
+	w->seen = piece(&at, 2 * CPU_PLANE * sizeof *w->seen);
 	w->spins = piece(&at, sizeof *w->spins);
 	w->state = piece(&at, (n->slots + 1) * 2 * CPU_LANES * sizeof *w->state);
 	w->epoch = piece(&at, (n->epochs + 1) * sizeof *w->epoch);

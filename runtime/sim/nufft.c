@@ -153,6 +153,11 @@ precess_status sim_nufft_choose(struct sim_plan *plan)
 	uint32_t taken = 0;
 	const char *why;
 
+	if (plan->maps->sensitivity)
+		return plan->asked != SIM_nufft
+			       ? PRECESS_OK
+			       : precess_fail(PRECESS_ENOTSUP, "the nufft method has no receive "
+					      "coils; use `auto` or `direct`");
 	TRY(sim_list_live(plan));
 	find_ranges(&j);
 	for (uint32_t e = 0; e < p->n_epoch; e++) {

@@ -156,6 +156,31 @@ static void announce(const struct sim_plan *plan)
 	text_free(&t);
 }
 
+static void find_coils(struct sim_plan *plan)
+{
+	const struct maps *m = plan->maps;
+	const float *s = m->sensitivity, *m0 = m->map[PROGRAM_MAP_M0];
+	size_t n = (size_t)m->nx * (size_t)m->ny;
+
+	plan->n_coil = s ? m->n_coil : 1;
+	plan->sees = 1;
+	if (!s)
+		return;
+	plan->sees = 0;
+	for (int c = 0; c < m->n_coil; c++, s += 2 * n) {
+		double sum = 0;
+
+		for (size_t i = 0; i < n; i++)
+			sum += (m0 ? (double)m0[i] : 1) * hypot((double)s[2 * i], (double)s[2 * i + 1]);
+		if (plan->n_live)
+			plan->sees = fmax(plan->sees, sum / plan->survey.m0);
+	}
+	if (plan->backend)
+		text_printf(&plan->report, "device: cpu: receive coils are computed there\n");
+	plan->backend = NULL;
+	name_device(plan);
+}
+
 precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, const struct maps *m,
 			       const struct sim_options *o)
 {
@@ -182,9 +207,10 @@ precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, cons
 	text_printf(&plan->report, "%d spin%s through the slice: %s\n", plan->nz,
 		    plan->nz == 1 ? "" : "s", why.data);
 	plan->scale = 1 / ((double)m->nx * m->ny * plan->nz);
+	find_coils(plan);
 	TRY(sim_ensemble_create(plan));
 	plan->method = calloc((size_t)p->n_readout + 1, sizeof *plan->method);
-	plan->signal = calloc(2 * (size_t)p->n_sample + 1, sizeof *plan->signal);
+	plan->signal = calloc(2 * (size_t)plan->n_coil * p->n_sample + 1, sizeof *plan->signal);
 	if (!plan->method || !plan->signal) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory for %u samples", p->n_sample);
 		goto out;
@@ -222,13 +248,13 @@ double sim_largest(const double *signal, size_t n)
 
 static double largest(const struct sim_plan *plan)
 {
-	return sim_largest(plan->signal, plan->draw->program->n_sample);
+	return sim_largest(plan->signal, (size_t)plan->n_coil * plan->draw->program->n_sample);
 }
 
-/* The mean of M0: no signal is larger. */
+/* The mean of M0 as the coil that sees most of it sees it: no signal is larger. */
 static double all_in_step(const struct sim_plan *plan)
 {
-	return plan->survey.m0 * plan->nz * plan->scale;
+	return plan->survey.m0 * plan->nz * plan->scale * plan->sees;
 }
 
 /* Every spin times every sample: what the device has no kernel for, or not the precision, is done
@@ -295,7 +321,7 @@ static precess_status run_methods(struct sim_plan *plan, enum sim_method asked)
 	text_printf(&plan->report, "direct: all readouts again: the bound %.1e of the fast methods does "
 		    "not meet the tolerance %.1e\n", plan->bound / largest(plan), plan->tolerance);
 	plan->backend = NULL;
-	memset(plan->signal, 0, 2 * (size_t)p->n_sample * sizeof *plan->signal);
+	memset(plan->signal, 0, 2 * (size_t)plan->n_coil * p->n_sample * sizeof *plan->signal);
 	memset(plan->method, SIM_direct, p->n_readout);
 	plan->bound = 0;
 	plan->terms = 0;
@@ -304,7 +330,7 @@ out:
 	return st;
 }
 
-static void receive(struct sim_plan *plan)
+static void receive(struct sim_plan *plan, double *signal)
 {
 	const struct draw *d = plan->draw;
 
@@ -314,7 +340,7 @@ static void receive(struct sim_plan *plan)
 		if (e->kind != PROGRAM_ADC || (e->phase == 0 && e->freq == 0))
 			continue;
 		for (uint32_t n = 0; n < e->n; n++) {
-			double *s = plan->signal + 2 * (size_t)(e->first_sample + n), re = s[0];
+			double *s = signal + 2 * (size_t)(e->first_sample + n), re = s[0];
 			double phase = e->phase + tau * fmod(e->freq * e->dwell * n, 1);
 			double c = cos(phase), q = -sin(phase);
 
@@ -332,13 +358,15 @@ precess_status sim_plan_result(struct sim_result **out, struct sim_plan *plan)
 	*out = NULL;
 	if (!r)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	receive(plan);
+	for (int c = 0; c < plan->n_coil; c++)
+		receive(plan, plan->signal + 2 * (size_t)c * plan->draw->program->n_sample);
 	r->largest = largest(plan);
 	if (doubles)
 		plan->bound = fmax(plan->bound, double_rounding * all_in_step(plan));
 	plan->bound += plan->ensemble.error * all_in_step(plan);
 	r->bound = r->largest > 0 ? plan->bound / r->largest : 0;
 	r->n_sample = plan->draw->program->n_sample;
+	r->n_coil = plan->n_coil;
 	r->threads = plan->threads;
 	r->nz = plan->nz;
 	r->n_spin = (uint64_t)plan->n_live * (uint64_t)plan->nz;

@@ -4,7 +4,8 @@
  * relaxation. A positive off-resonance, or gradient times position, makes the phase of Mx + i My
  * fall. RF of phase phi points along (cos phi, sin phi): 90 degrees of phase 0 turn +z into +i.
  * B1 scales the RF amplitude. The signal is the mean of Mx + i My over all spins of the grid (those
- * with M0 = 0 count), times exp(-i (ADC phase + 2 pi ADC frequency (t - first sample's time))).
+ * with M0 = 0 count), times exp(-i (ADC phase + 2 pi ADC frequency (t - first sample's time))). Where
+ * the maps have receive coils, each coil sees Mx + i My times its sensitivity.
  * Spins form a product grid nx x ny x nz; z is through the slice, (iz + 1/2) / nz - 1/2 of it, with
  * the maps of the plane. */
 #ifndef RUNTIME_SIM_SIM_H
@@ -38,7 +39,8 @@ struct sim_options {
 
 struct sim_result {
 	uint32_t n_sample;
-	double *signal;        /* re, im interleaved; ADC after ADC in order of time */
+	int n_coil;            /* those of the maps, or 1 */
+	double *signal;        /* [coil][sample] re, im interleaved; ADC after ADC in order of time */
 	double largest;        /* largest |sample| */
 	double bound;          /* on |error| of any sample, relative to `largest` */
 	int threads, nz;
@@ -90,10 +92,12 @@ precess_status bench_device(struct sim_device_times *out, const struct draw *d,
 struct sim_point {
 	double r[3], m0, t1, t2, t2p, w, b1;
 };
-/* The signal of n spins as sim_run defines it, their mean, in double precision; `signal` holds re, im
- * of every sample. threads 0: all. A finite t2p is refused where a history has several pulses. */
+/* The signal of n spins as sim_run defines it, their mean; `signal` holds re, im of every sample.
+ * The precision is that of states and sums: phases and pulses are reduced and solved in double.
+ * threads 0: all. A finite t2p is refused where a history has several pulses. */
+enum sim_precision { SIM_DOUBLE, SIM_SINGLE, SIM_PRECISIONS };
 precess_status sim_points(double *signal, const struct draw *d, const struct sim_point *point,
-			  size_t n, int threads);
+			  size_t n, enum sim_precision precision, int threads);
 /* What each of n spins gives by itself at some samples, its mean over the slice: re, im of value[i *
  * n_sample + j] for spin i and sample[j], without the receiver's phase. r[2] is not used. */
 precess_status sim_point_samples(double *value, const struct draw *d, const struct sim_point *point,
@@ -128,6 +132,7 @@ precess_status pathways_find(struct pathway **out, size_t *n, const struct draw 
  * differ in set, slice, rep, avg or echo. PRECESS_ENOTSUP when there is no image to make. */
 struct kspace {
 	int n_set, ny, nx;
+	int n_coil;            /* data is [coil][set][line][sample]; 0 or 1: one */
 	float *data;           /* re, im */
 	double offset[2];      /* column i stands for (i - nx/2 + offset[0]) / fov; rows likewise */
 	const char *regridded; /* how samples came onto the matrix: "along x" or "gridding"; NULL: not needed */
@@ -135,7 +140,7 @@ struct kspace {
 precess_status kspace_sort(struct kspace **out, const struct draw *d, const struct sim_result *r);
 void kspace_free(struct kspace *k);
 /* image[set][iy][ix] = sum over k of S(k) exp(+i 2 pi k r) at the pixel centres
- * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps. data as in kspace. d: the draw
+ * r = ((i + 1/2) / n - 1/2) fov: no half-pixel slip against the maps; coils as in kspace. d: the draw
  * whose matrix it is; NULL for k-space from elsewhere. */
 precess_status kspace_image(float **image, const struct draw *d, const struct kspace *k);
 /* The way back: fills k->data from the images of all its sets. */

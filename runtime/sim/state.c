@@ -230,53 +230,17 @@ void sim_pulses(struct affine *pulses, bool *have, const struct draw *d, uint32_
 }
 
 /* ------------------------------------------------------------------ epochs */
-static void turn(double m[3], double phase)
+static void affine_apply_single(float m[3], const struct affine *a)
 {
-	double c = cos(phase), s = sin(phase), x = m[0];
+	float x = m[0], y = m[1], z = m[2];
 
-	m[0] = c * x - s * m[1];
-	m[1] = s * x + c * m[1];
+	for (int i = 0; i < 3; i++)
+		m[i] = (float)a->e[i][0] * x + (float)a->e[i][1] * y + (float)a->e[i][2] * z +
+		       (float)a->c[i];
 }
 
-void sim_epoch_pulse(double m[3], const struct draw *d, uint32_t epoch, const struct sim_spin *s,
-		     struct affine *pulses, bool *have)
-{
-	const struct program_epoch *e = &d->program->epoch[epoch];
-	double phase = sim_slot(d, e->phase);
-
-	if (e->pulse == UINT32_MAX)
-		return;
-	if (!have[e->pulse]) {
-		pulses[e->pulse] = sim_pulse(d, e->pulse, s);
-		have[e->pulse] = true;
-	}
-	turn(m, -phase);
-	affine_apply(m, &pulses[e->pulse]);
-	turn(m, phase);
-}
-
-void sim_epoch_free(double m[3], const struct draw *d, uint32_t epoch, const struct sim_spin *s)
-{
-	const struct program_epoch *e = &d->program->epoch[epoch];
-	double t = sim_slot(d, e->duration), phase = s->w * t, decay = exp(-s->r2 * t);
-
-	for (int a = 0; a < 3; a++)
-		phase += tau * sim_slot(d, e->moment[a]) * s->r[a];
-	turn(m, -phase);
-	m[0] *= decay;
-	m[1] *= decay;
-	m[2] += (s->m0 - m[2]) * -expm1(-s->r1 * t);
-}
-
-void sim_history(double *m, const struct draw *d, uint32_t history, const struct sim_spin *s,
-		 struct affine *pulses, bool *have)
-{
-	const struct program_history *h = &d->program->history[history];
-	double v[3] = { 0, 0, s->m0 };
-
-	for (uint32_t i = 0; i < h->n_epoch; i++) {
-		sim_epoch_pulse(v, d, h->first_epoch + i, s, pulses, have);
-		memcpy(m + 3 * i, v, sizeof v);
-		sim_epoch_free(v, d, h->first_epoch + i, s);
-	}
-}
+#define SINGLE 0
+#include "runtime/sim/epoch.inc"
+#undef SINGLE
+#define SINGLE 1
+#include "runtime/sim/epoch.inc"

@@ -136,10 +136,23 @@ static void turn(double m[3], double phase)
 	m[1] = s * x + c * m[1];
 }
 
-/* Member j of the ensemble; member 0 alone plays parts with one pulse, with T2' as a rate. */
-static void play(double *sum, const struct tape *t, const struct sim_ensemble *q, int j,
-		 struct sim_spin s)
+static void record_sample(double *sum, uint32_t sample, const struct sim_plan *plan, uint32_t pixel,
+			  double weight, const double m[3])
 {
+	for (int c = 0; c < plan->n_coil; c++) {
+		double *to = sum + 2 * ((size_t)c * plan->draw->program->n_sample + sample), seen[2];
+
+		sim_receive(seen, plan->maps, c, pixel, m[0], m[1]);
+		to[0] += weight * seen[0];
+		to[1] += weight * seen[1];
+	}
+}
+
+/* Member j of the ensemble; member 0 alone plays parts with one pulse, with T2' as a rate. */
+static void play(double *sum, const struct tape *t, const struct sim_plan *plan, int j,
+		 uint32_t pixel, struct sim_spin s)
+{
+	const struct sim_ensemble *q = &plan->ensemble;
 	double m[3] = { 0, 0, s.m0 }, w = s.w, r2 = s.r2;
 
 	for (size_t i = 0; i < t->n; i++) {
@@ -152,8 +165,7 @@ static void play(double *sum, const struct tape *t, const struct sim_ensemble *q
 			m[0] = m[1] = 0;
 			m[2] = s.m0;
 		} else if (o->kind == OP_SAMPLE) {
-			sum[2 * o->sample] += o->wanted ? weight * m[0] : 0;
-			sum[2 * o->sample + 1] += o->wanted ? weight * m[1] : 0;
+			record_sample(sum, o->sample, plan, pixel, o->wanted ? weight : 0, m);
 		} else if (o->kind == OP_PULSE) {
 			struct affine a = sim_rf_propagate(o->step, o->n_step, o->freq, &s);
 
@@ -174,8 +186,8 @@ static void play(double *sum, const struct tape *t, const struct sim_ensemble *q
 
 precess_status sim_step(struct sim_plan *plan)
 {
-	size_t n = 2 * (size_t)plan->draw->program->n_sample, done = 0;
-	int groups = sim_groups(plan->draw->program->n_sample);
+	size_t n = 2 * (size_t)plan->n_coil * plan->draw->program->n_sample, done = 0;
+	int groups = sim_groups(n / 2);
 	double *sums = calloc(n * (size_t)groups + 1, sizeof *sums), begun = clock_seconds();
 	struct tape tape = { 0 };
 	struct progress bar;
@@ -196,7 +208,7 @@ precess_status sim_step(struct sim_plan *plan)
 				struct sim_spin s = sim_spin_at(plan, plan->live[i], z);
 
 				for (int j = 0; j < plan->ensemble.n; j++)
-					play(sum, &tape, &plan->ensemble, j, s);
+					play(sum, &tape, plan, j, plan->live[i], s);
 			}
 			size_t now;
 #pragma omp atomic capture

@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 	text_init(&why);
 	if (backend_open(&device, &why, "cuda")) {
 		printf("skipped: %s\n", precess_error());
+		text_free(&why);
 		return 77;
 	}
 	printf("%s\n\n", why.data);

@@ -299,7 +299,7 @@ static void costs_are_told(void **state)
 	struct maps *m = usual();
 	uint8_t method[MATRIX];
 	struct sim_plan plan = { .draw = d, .maps = m, .threads = 1, .nz = 1, .n_live = 2000,
-				 .method = method };
+				 .n_coil = 1, .method = method };
 	struct sim_result *r;
 	struct text t;
 	double line, direct;

@@ -1,4 +1,4 @@
-/* What the tests of this folder share: a Pulseq file as a draw, one row of the report. The cases
+/* What the tests of this folder share: a Pulseq file as a draw, rows of the report. The cases
  * are read from $PRECESS_SHARED/refcases (../shared when unset); absent ones are skipped. */
 #ifndef TESTS_REFCASES_SUITE_H
 #define TESTS_REFCASES_SUITE_H
@@ -18,6 +18,7 @@
 #include "compiler/pulseq/pulseq.h"
 #include "runtime/sim/sim.h"
 #include "tests/physics/refcase.h"
+#include "tests/refcases/report.h"
 
 static int n_present;
 
@@ -58,23 +59,12 @@ static inline void case_drop(struct draw *d)
 	program_free(p);
 }
 
-/* One row of the table: our error, what is accepted, that of the program the reference is from or
- * of the exact solution, as the cases' README tells (NAN: it does not), time. */
-static inline void report_row(const char *which, const char *what, double error, double accept,
-			      double theirs, double seconds)
-{
-	char floor[32] = "";
-
-	if (!isnan(theirs))
-		snprintf(floor, sizeof floor, "theirs %8.2g", theirs);
-	print_message("%-28s %-10s error %9.3g  accepted %9.3g  %15s  %6.2f s  %s\n", which, what,
-		      error, accept, floor, seconds, error <= accept ? "ok" : "FAILS");
-}
-
+/* A row of one precision. */
 static inline void report(const char *which, const char *what, double error, double accept,
 			  double seconds)
 {
-	report_row(which, what, error, accept, NAN, seconds);
+	report_row(which, what, (double[]){ error, NAN }, (double[]){ accept, NAN }, NAN,
+		   (double[]){ seconds, 0 });
 }
 
 #endif

@@ -131,7 +131,7 @@ static double *signal_of(size_t *n, struct ir *ir, struct lang *l)
 		fail_msg("%s", precess_error());
 	*n = p->n_sample;
 	signal = calloc(2 * *n, sizeof *signal);
-	assert_int_equal(sim_points(signal, d, spin, PRECESS_COUNT(spin), 0), 0);
+	assert_int_equal(sim_points(signal, d, spin, PRECESS_COUNT(spin), SIM_DOUBLE, 0), 0);
 	case_drop(d);
 	return signal;
 }

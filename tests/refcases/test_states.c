@@ -12,7 +12,7 @@ static const char source[] =
 	"  play adc(1, dwell = 1ns)\n"
 	"  play trapezoid(x, area = 1/m, duration = 1ms)\n  delay 3.999999ms\n}\n";
 
-static double *spins(void)
+static double *spins(enum sim_precision precision)
 {
 	struct lang *l = lang_create();
 	struct ir *ir = elaborated(l, "e01.seq", source, NULL);
@@ -32,7 +32,7 @@ static double *spins(void)
 				       .t2p = INFINITY,
 				       .b1 = 1 };
 
-		assert_int_equal(sim_points(m + 2 * PULSES * j, d, &s, 1, 0), 0);
+		assert_int_equal(sim_points(m + 2 * PULSES * j, d, &s, 1, precision, 0), 0);
 	}
 	case_drop(d);
 	ir_free(ir);
@@ -54,19 +54,10 @@ static void state_of(double f[2], const double *m, int k, int n)
 }
 
 /* As the reference compares: states with |k| + n < 100, and beyond that the signal, k = 0. */
-static void transverse_states(void **state)
+static double worst_state(const double *m, const double *re, const double *im)
 {
-	size_t n_re, n_im;
-	double *re = refcase("e01_epgx_spgr_single_pool", "epg_states.h5", "Fn0_re", &n_re);
-	double *im = refcase("e01_epgx_spgr_single_pool", "epg_states.h5", "Fn0_im", &n_im);
-	double begun = clock_seconds(), worst = 0, *m;
+	double worst = 0;
 
-	(void)state;
-	if (!re || !im)
-		skip();
-	n_present++;
-	assert_true(n_re == (2 * ORDERS + 1) * PULSES && n_im == n_re);
-	m = spins();
 	for (int n = 0; n < PULSES; n++) {
 		for (int k = -ORDERS; k <= ORDERS; k++) {
 			size_t at = (size_t)(k + ORDERS) * PULSES + (size_t)n;
@@ -78,10 +69,33 @@ static void transverse_states(void **state)
 			worst = fmax(worst, hypot(f[0] - re[at], f[1] - im[at]));
 		}
 	}
-	report_row("e01_epgx_spgr_single_pool", "F states", worst, 1e-7, 1e-7,
-		   clock_seconds() - begun);
-	assert_true(worst <= 1e-7);
-	free(m);
+	return worst;
+}
+
+/* The reference's own 1e-7 is for double. In single precision each of the up to 200 pulses may
+ * round by half a unit, 6e-8 of states below 1; they forget over T2, 45 ms. */
+static void transverse_states(void **state)
+{
+	static const double accept[] = { 1e-7, 2e-6 };
+	double error[SIM_PRECISIONS], seconds[SIM_PRECISIONS];
+	size_t n_re, n_im;
+	double *re = refcase("e01_epgx_spgr_single_pool", "epg_states.h5", "Fn0_re", &n_re);
+	double *im = refcase("e01_epgx_spgr_single_pool", "epg_states.h5", "Fn0_im", &n_im);
+
+	(void)state;
+	if (!re || !im)
+		skip();
+	n_present++;
+	assert_true(n_re == (2 * ORDERS + 1) * PULSES && n_im == n_re);
+	for (int p = 0; p < SIM_PRECISIONS; p++) {
+		double begun = clock_seconds(), *m = spins(p);
+
+		seconds[p] = clock_seconds() - begun;
+		error[p] = worst_state(m, re, im);
+		free(m);
+	}
+	assert_true(report_row("e01_epgx_spgr_single_pool", "F states", error, accept, NAN,
+			       seconds));
 	free(re);
 	free(im);
 }

@@ -8,6 +8,9 @@ trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/in" "$folder/run" || exit 1
 cd "$folder/run" || exit 1
 failed=0
+# kB that a damaged file may take; sanitizers reserve terabytes of addresses and use few of them
+memory=2000000
+grep -q __asan_init "$precess" && memory=unlimited
 
 fail() {
 	failed=$((failed + 1))
@@ -43,7 +46,7 @@ rm -f ./*
 refuse() {
 	text=$1
 	shift
-	(ulimit -v 2000000 2>/dev/null; ulimit -t 10; exec "$precess" "$@") >../output 2>../message
+	(ulimit -v $memory 2>/dev/null; ulimit -t 10; exec "$precess" "$@") >../output 2>../message
 	status=$?
 	[ $status -eq 2 ] || [ $status -eq 3 ] || fail "precess $*: exit status $status"
 	[ "$(wc -l <../message)" -eq 1 ] || fail "precess $*: not one line"

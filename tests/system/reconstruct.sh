@@ -58,6 +58,23 @@ done
 cmp h5.echoes mrd.echoes >../message 2>&1 || fail "HDF5 and ISMRMRD differ"
 rm -f ./*
 
+# --- several coils ---
+"$precess" simulate "$moled" --spins 128 --coils 8 -o coils.mrd --png coils -q >../message 2>&1 ||
+	fail "simulate --coils"
+"$precess" simulate "$moled" --spins 128 --coils 8 -o coils.h5 -q >../message 2>&1 ||
+	fail "simulate --coils"
+[ -s coils.png ] || fail "picture of coils missing"
+for form in h5 mrd; do
+	wants '8 coils, 128 of 128 lines, 128 samples' "$precess" reconstruct coils.$form -o $form.h5
+	wants 'at (18, 48) cells, expected at (18, 48)' "$precess" reconstruct $form.h5 --sequence "$moled"
+done
+wants 'coils     8' "$precess" simulate "$moled" --object coils.h5 --spins 32 -q -o again.h5
+"$precess" simulate "$moled" --spins 32 --coils 2 -o coils.nii -q >../message 2>&1 &&
+	fail "NIfTI took several coils"
+grep -qF '2 coils have as many images' ../message || fail "NIfTI and coils: no reason"
+[ ! -e coils.nii ] || fail "NIfTI and coils: left a file"
+rm -f ./*
+
 # --- what is refused ---
 refuse 2 'which file?'
 refuse 2 'one file at a time' $scan $scan
