@@ -1,12 +1,10 @@
 /* Finding and opening a device. */
 #include "runtime/backend/backend.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { REGISTERED = 8, PATH_LIMIT = 4096 };
+enum { REGISTERED = 8 };
 
 static const struct backend *registered[REGISTERED];
 
@@ -29,51 +27,23 @@ precess_status backend_failed(const struct backend *b, precess_status st, const 
 	return precess_fail(st, "%s: %s: %s", b->name, what, text);
 }
 
-static bool find_library(char *out, const char *name)
-{
-	const char *folder = getenv("PRECESS_BACKEND_PATH");
-	char program[PATH_LIMIT];
-	ssize_t n;
-	int length;
-
-	if (!folder || !*folder) {
-		n = readlink("/proc/self/exe", program, sizeof program - 1);
-		if (n <= 0)
-			return false;
-		program[n] = '\0';
-		*strrchr(program, '/') = '\0';
-		folder = program;
-	}
-	length = snprintf(out, PATH_LIMIT, "%s/backend_%s.so", folder, name);
-	return length > 0 && length < PATH_LIMIT;
-}
-
-/* dlopen takes no path of data: a file that is absent is told from one that does not load. */
 static precess_status load(const struct backend **out, const char *name)
 {
-	char path[PATH_LIMIT];
+	char file[64];
 	const struct backend *b;
 	backend_entry entry;
-	void *library, *symbol;
+	void *symbol;
+	precess_status st;
 
-	if (!find_library(path, name))
-		return precess_fail(PRECESS_EDEVICE, "%s: no folder to look for its library", name);
-	if (access(path, F_OK))
-		return precess_fail(PRECESS_EDEVICE, "%s: no library %s: this build has none (it "
-				    "needs the CUDA toolkit), or set PRECESS_BACKEND_PATH to its "
-				    "folder", name, path);
-	library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!library)
-		return precess_fail(PRECESS_EDEVICE, "%s: %s", name, dlerror());
-	symbol = dlsym(library, "precess_backend");
-	if (!symbol)
-		return precess_fail(PRECESS_EDEVICE, "%s: %s is no backend of precess", name, path);
+	snprintf(file, sizeof file, "backend_%s.so", name);
+	if ((st = plugin_open(&symbol, file, "precess_backend")))
+		return precess_wrap(st, "%s", name);
 	memcpy(&entry, &symbol, sizeof entry); /* a cast would not be C11 */
 	b = entry();
 	if (b->version != BACKEND_VERSION || b->size != sizeof *b)
 		return precess_fail(PRECESS_EDEVICE, "%s: %s has version %u of the table of "
 				    "operations, this program needs %d: build both together", name,
-				    path, b->version, BACKEND_VERSION);
+				    file, b->version, BACKEND_VERSION);
 	*out = b;
 	return PRECESS_OK;
 }
@@ -95,7 +65,7 @@ static precess_status find(const struct backend **out, const char *name)
 static precess_status open_at(const struct backend **out, struct text *why, const char *name,
 			      int index)
 {
-	const struct backend *b;
+	const struct backend *b = NULL;
 	char describe[160];
 	precess_status st;
 	int n;
