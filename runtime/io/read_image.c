@@ -154,6 +154,16 @@ static bool read_pairs(float *out, hid_t set, hid_t type)
 	return ok;
 }
 
+static precess_status check_finite(const struct io_image *m, const char *spec)
+{
+	const struct finite_axis axes[] = { { "set", (size_t)m->n_set },
+					    { "y", (size_t)m->ny },
+					    { "x", (size_t)m->nx },
+					    { NULL, 0 } };
+
+	return finite_check(m->data, 2, axes, spec, "voxel");
+}
+
 static precess_status read_data(struct io_image *m, hid_t set, const char *spec)
 {
 	size_t n = (size_t)m->n_set * (size_t)m->ny * (size_t)m->nx;
@@ -182,7 +192,7 @@ static precess_status read_data(struct io_image *m, hid_t set, const char *spec)
 				  "%s cannot be read: the file is damaged or cut short", spec);
 	if (type >= 0)
 		H5Tclose(type);
-	return st;
+	return st ? st : check_finite(m, spec);
 }
 
 static precess_status read_file(struct io_image *m, const char *spec, const char *path,

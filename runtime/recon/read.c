@@ -127,17 +127,12 @@ static precess_status read_pairs(float *to, const struct file *f, const char *na
 static precess_status check_finite(const float *v, const struct file *f, const char *name,
 				   const int dim[3])
 {
-	size_t i, n = (size_t)dim[0] * (size_t)dim[1] * (size_t)dim[2], d = (size_t)dim[2];
+	const struct finite_axis axes[] = { { "coil", (size_t)dim[0] },
+					    { "line", (size_t)dim[1] },
+					    { "sample", (size_t)dim[2] },
+					    { NULL, 0 } };
 
-	for (i = 0; i < 2 * n; i++)
-		if (!isfinite(v[i]))
-			return precess_fail(
-				PRECESS_EINVAL,
-				"%s: %s[coil %zu][line %zu][sample %zu] is not finite (%g); set "
-				"samples that are not known to 0, and the line with them",
-				f->path, name, i / 2 / d / (size_t)dim[1], i / 2 / d % (size_t)dim[1],
-				i / 2 % d, (double)v[i]);
-	return PRECESS_OK;
+	return finite_check(v, 2, axes, f->path, name);
 }
 
 static precess_status check_shape(int dim[3], const struct file *f, const char *name, hid_t space)

@@ -218,12 +218,40 @@ static void test_damaged(void **state)
 	drop("a.cfl");
 }
 
+/* Arrays and datasets with a value that is no finite number. */
+static void test_not_finite(void **state)
+{
+	float v[2 * 12] = { 0 };
+	struct io_map map = { "T2", "s", v };
+	struct io_maps maps = { .nx = 4, .ny = 3, .nz = 1, .map = &map, .n_map = 1,
+				.method = "", .command = "" };
+	char spec[160];
+
+	(void)state;
+	v[6] = NAN;
+	assert_int_equal(io_write_maps(in_folder("m.h5"), &maps), PRECESS_OK);
+	snprintf(spec, sizeof spec, "%s:/maps/T2", in_folder("m.h5"));
+	assert_true(io_convert(in_folder("m.nii"), spec) != PRECESS_OK);
+	assert_non_null(strstr(precess_error(), "m.h5:/maps/T2: voxel[set 0][y 1][x 2] is not a "
+						"finite number (nan); write 0"));
+	drop("m.h5");
+
+	v[6] = 0;
+	v[2 * 7 + 1] = -INFINITY;
+	assert_int_equal(file_write(in_folder("a.hdr"), "# Dimensions\n4 1 3\n", 19), PRECESS_OK);
+	assert_int_equal(file_write(in_folder("a.cfl"), v, sizeof v), PRECESS_OK);
+	refuse("b.nii", "a.cfl", "a.cfl: number[dimension 2: 1][dimension 0: 3] is not a finite "
+				 "number (-inf)");
+	drop("a.hdr");
+	drop("a.cfl");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),       cmocka_unit_test(test_spokes),
 		cmocka_unit_test(test_raw_refused), cmocka_unit_test(test_volume),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_damaged),     cmocka_unit_test(test_not_finite),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
