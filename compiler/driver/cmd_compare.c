@@ -18,7 +18,7 @@
 #define BRIGHTER 5.0
 
 struct compare_command {
-	struct option_list set;
+	struct option_list set, library;
 	const char *object, *scale, *sweep, *png;
 	int regions, threads;
 	bool force, json;
@@ -548,6 +548,7 @@ int cmd_compare(int argc, char **argv)
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &c.set, 0, 0, "NAME=VALUE of a parameter" },
+		OPTION_LIBRARY_PATH(c.library),
 		{ "--object", NULL, OPTION_TEXT, &c.object, 0, 0,
 		  "head[:SEED], uniform, or FILE.h5[:SLICE] (head:1)" },
 		{ "--scale", NULL, OPTION_TEXT, &c.scale, 0, 0,
@@ -572,7 +573,7 @@ int cmd_compare(int argc, char **argv)
 	if (!c.scale && !c.sweep)
 		return usage_error("compare", "--scale, --sweep, or both");
 	struct comparison k = { .c = &c };
-	rc = learn_model_open(&k.m, files.item[0], NULL,
+	rc = learn_model_open(&k.m, files.item[0], NULL, &c.library,
 			      &(struct nn_options){ .batch = 1, .threads = c.threads }, c.json);
 	if (rc)
 		return rc;

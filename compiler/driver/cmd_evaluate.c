@@ -332,6 +332,7 @@ int cmd_evaluate(int argc, char **argv)
 		  "FWHM in mm of a blur of the object (0)" },
 		{ "--set", NULL, OPTION_LIST, &c.set, 0, 0,
 		  "NAME=VALUE of a parameter, of a network that maps (drawn from its range)" },
+		OPTION_LIBRARY_PATH(c.library),
 		{ "--noise", NULL, OPTION_REAL, &c.noise, 0, 10,
 		  "deviation in each part, the largest pixel being 1, of a network that maps "
 		  "(0.02)" },
@@ -365,7 +366,7 @@ int cmd_evaluate(int argc, char **argv)
 	if (st)
 		return learn_failed(NULL, c.json, st);
 	interrupt_watch();
-	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL,
+	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL, &c.library,
 			      &(struct nn_options){ .batch = 1,
 						    .precision = precision,
 						    .threads = c.threads,

@@ -138,6 +138,7 @@ out:
 static int map_by_network(struct map_command *c, struct map_input *in)
 {
 	struct map_network o = { .model = c->model, .set = &c->compile.set,
+				 .library = &c->compile.library,
 				 .threads = c->o.threads, .json = c->compile.json };
 	struct mapping_maps *m = NULL;
 	struct io_volume place;

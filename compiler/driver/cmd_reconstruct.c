@@ -328,6 +328,7 @@ int cmd_reconstruct(int argc, char **argv)
 	const struct option table[] = {
 		{ "--sequence", NULL, OPTION_TEXT, &c.sequence, 0, 0, "FILE.seq that was played: the result gets its name and parameters" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a parameter of the sequence, as in ESP=0.465ms" },
+		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--phase", NULL, OPTION_TEXT, &c.phase, 0, 0, "phase between forward and backward lines: line, coil, pixel or none" },
 		{ "--kernel", NULL, OPTION_TEXT, &c.kernel, 0, 0, "of GRAPPA, samples x lines (5x2)" },
 		{ "--lambda", NULL, OPTION_REAL, &c.recon.lambda, 0, 1e6, "regularisation of GRAPPA (0.01)" },

@@ -496,7 +496,7 @@ static int run(struct train_command *c, struct compiled *compiled)
 	share_threads(c);
 	if (c->engine) {
 		int rc = learn_model_open(
-			&r.engine, c->engine, NULL,
+			&r.engine, c->engine, NULL, &c->compile.library,
 			&(struct nn_options){ .batch = 1, .threads = c->threads }, c->json);
 		if (rc) {
 			training_free(&r);

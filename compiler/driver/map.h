@@ -54,6 +54,7 @@ int map_mask(struct mapping_options *o, struct map_input *in, const char *text);
 struct map_network {
 	const char *model;
 	const struct option_list *set; /* parameters that the images do not tell */
+	const struct option_list *library; /* folders to search for modules */
 	double fraction;   /* of the images' 99th percentile, below which there is no map; < 0: 0 */
 	const bool *mask;  /* per voxel of the images; NULL: all */
 	int threads;

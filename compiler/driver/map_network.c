@@ -219,7 +219,7 @@ int map_network(struct mapping_maps **out, struct io_volume *place, const struct
 {
 	const struct mapping_series *s = in->series;
 	struct work w = { .o = o, .in = in };
-	int rc = learn_model_open(&w.model, o->model, NULL,
+	int rc = learn_model_open(&w.model, o->model, NULL, o->library,
 				  &(struct nn_options){ .batch = 1, .threads = o->threads },
 				  o->json);
 	precess_status st = PRECESS_OK;
