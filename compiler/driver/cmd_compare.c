@@ -573,11 +573,14 @@ int cmd_compare(int argc, char **argv)
 	if (!c.scale && !c.sweep)
 		return usage_error("compare", "--scale, --sweep, or both");
 	struct comparison k = { .c = &c };
+	precess_status st = outputs_probe(NULL, c.png);
+	if (st)
+		return learn_failed(NULL, c.json, st);
 	rc = learn_model_open(&k.m, files.item[0], NULL, &c.library,
 			      &(struct nn_options){ .batch = 1, .threads = c.threads }, c.json);
 	if (rc)
 		return rc;
-	precess_status st = learn_makes_images(k.m.model, files.item[0]);
+	st = learn_makes_images(k.m.model, files.item[0]);
 	rc = st ? learn_failed(NULL, c.json, st) : compare(&k);
 	comparison_free(&k);
 	return rc;

@@ -363,6 +363,7 @@ int cmd_evaluate(int argc, char **argv)
 	struct evaluation e = { .c = &c };
 	enum nn_precision precision;
 	precess_status st = learn_precision(&precision, c.precision);
+	st = st ? st : outputs_probe(NULL, c.png);
 	if (st)
 		return learn_failed(NULL, c.json, st);
 	interrupt_watch();

@@ -127,7 +127,6 @@ static precess_status map(const struct map_command *c, const struct map_input *i
 	struct mapping_maps *m = NULL;
 	precess_status st;
 
-	TRY(file_output_probe(c->output));
 	TRY(mapping_run(&m, c->chosen, in->series, &c->o));
 	st = finish(c, in, m, &in->place);
 out:
@@ -146,8 +145,6 @@ static int map_by_network(struct map_command *c, struct map_input *in)
 
 	o.fraction = c->o.threshold;
 	o.mask = c->o.mask;
-	if (!rc && file_output_probe(c->output))
-		rc = world_error(PRECESS_EIO);
 	rc = rc ? rc : map_network(&m, &place, in, &o);
 	precess_status st = rc ? PRECESS_OK : finish(c, in, m, &place);
 	mapping_maps_free(m);
@@ -240,6 +237,8 @@ static int run(struct map_command *c)
 					 .te = c->te,
 					 .conjugate = c->conjugate,
 					 .threads = c->o.threads };
+	if ((st = map_write_probe(c->output)) || (st = outputs_probe(c->output, c->png)))
+		return c->compile.json ? json_failure(NULL, EXIT_WORLD) : world_error(st);
 	int rc = map_input_open(&in, &files);
 
 	if (!rc && c->sequence && !c->method)

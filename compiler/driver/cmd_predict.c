@@ -218,6 +218,8 @@ static int predict(struct learn_model *m, const struct predict_command *c)
 		free(param);
 		return rc;
 	}
+	TRY(io_save_probe(c->output));
+	TRY(outputs_probe(c->tensors, c->png));
 	TRY(sample_object(&r, m, c, param));
 	TRY(compute(&r, m));
 	TRY(write_outputs(&r, c, m->nn));

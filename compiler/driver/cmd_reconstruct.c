@@ -159,13 +159,8 @@ static precess_status find_echoes(struct reconstructed *r)
 /* ------------------------------------------------------------------ work */
 static precess_status work(struct reconstructed *r, struct reconstruct *c, const char *path)
 {
-	struct text name;
 	precess_status st;
-	text_init(&name);
-	text_printf(&name, "%s.png", c->png ? c->png : "");
-	TRY(file_output_probe(c->output));
-	if (c->png)
-		TRY(file_output_probe(name.data));
+	TRY(outputs_probe(c->output, c->png));
 	TRY(reconstruction_read(&r->made, path, &c->names));
 	if (c->sequence) {
 		TRY(check_sequence(r));
@@ -179,7 +174,6 @@ static precess_status work(struct reconstructed *r, struct reconstruct *c, const
 	if (r->draw)
 		st = find_echoes(r);
 out:
-	text_free(&name);
 	return st;
 }
 

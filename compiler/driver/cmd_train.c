@@ -505,6 +505,8 @@ static int run(struct train_command *c, struct compiled *compiled)
 	}
 	TRY(file_output_probe(c->output));
 	TRY(file_output_probe(r.checkpoint.data));
+	if (c->curve)
+		TRY(plot_probe(c->curve));
 	TRY(open_all(&r));
 	st = train(&r);
 	if (st == PRECESS_ECANCEL)

@@ -76,6 +76,10 @@ void library_folders(struct folder_list *f, struct arena *a, const struct option
 const char *command_line(void);
 void command_line_set(int argc, char **argv);
 
+/* Refuses, before the work, a file and a picture PREFIX.png that could not be written after it; NULL:
+ * not asked for. */
+precess_status outputs_probe(const char *path, const char *prefix);
+
 /* ------------------------------------------------------------------ compiling */
 struct compile_options {
 	struct option_list set;

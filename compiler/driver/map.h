@@ -66,6 +66,7 @@ int map_network(struct mapping_maps **out, struct io_volume *place, const struct
 bool map_range(double range[2], const char *option, const char *text);
 
 /* One file of all maps, or NAME.nii of T2 in milliseconds and NAME-M0.nii ... of the others. */
+precess_status map_write_probe(const char *path); /* its name chooses one of them */
 precess_status map_write(const char *path, const struct mapping_maps *m, const char *method,
 			 const struct io_volume *place);
 bool map_is_nifti(const char *path);

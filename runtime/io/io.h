@@ -37,10 +37,14 @@ struct io_result {
 	const struct io_acquired *acquired; /* NULL: not measured */
 };
 /* In the format of formats.def that the name's ending chooses; without an ending it is HDF5. The
- * probe refuses, before the work, a name that could not be written after it. */
+ * probes refuse, before the work, what could not be written after it: a name, and a result of so
+ * many coils in its format. */
 precess_status io_save(const char *path, const struct io_result *r);
 precess_status io_save_probe(const char *path);
-#define FORMAT(ending, name, doc) \
+precess_status io_save_probe_result(const char *path, const struct draw *d, int coils);
+/* PRECESS_ENOTSUP, with the reason: no image will come of this draw. */
+precess_status io_image_probe(const struct draw *d);
+#define FORMAT(ending, name, holds, doc) \
 	precess_status io_write_##name(const char *path, const struct io_result *r);
 #include "runtime/io/formats.def"
 #undef FORMAT

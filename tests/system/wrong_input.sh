@@ -130,7 +130,43 @@ refuse 3 'cannot write no/out.svg: No such file' plot "$seq" -o no/out.svg
 refuse 3 'must be .svg, .pdf or .png' plot "$seq" -o out.gif
 refuse 3 'cannot write no/out.h5: No such file' object make uniform -o no/out.h5
 refuse 3 'cannot write no/out.png: No such file' object show uniform --png no/out.png
-refuse 3 'not Cartesian' simulate "$root/sequences/01_fid.seq" $small --png out
+# Before the work, which would take minutes: a wait of seconds is the command's failure.
+patient=$precess
+precess=hurried
+hurried() {
+	timeout 10 "$patient" "$@"
+}
+long="--spins 2048 --method step --quiet"
+moled=$root/sequences/moled.seq
+maps=$root/models/t2_moled.h5
+images=$root/models/moled.h5
+refuse 3 'out.nii: 2 coils have as many images|HDF5 (.h5)' simulate "$moled" $long --coils 2 -o out.nii
+refuse 3 'out.cfl: 2 coils have as many images|HDF5 (.h5)' simulate "$moled" $long --coils 2 -o out.cfl
+refuse 3 'out.nii: fid has no image|HDF5 (.h5)|not Cartesian' simulate "$root/sequences/01_fid.seq" $long -o out.nii
+refuse 3 'fid has no image for --png|not Cartesian|precess plot' simulate "$root/sequences/01_fid.seq" $long --png out
+refuse 3 'out.foo: the ending of the name' simulate "$moled" $long -o out.foo
+refuse 3 'cannot write no/out.nii: No such file' simulate "$moled" $long -o no/out.nii
+refuse 3 'cannot write no/out.png: No such file' simulate "$moled" $long --png no/out
+refuse 3 'cannot write no/out.h5: No such file' generate "$moled" -n 100000 --threads 1 -q -o no/out.h5
+refuse 3 'cannot write ../in: it is a folder' generate "$moled" -n 100000 --threads 1 -q -o ../in
+fresh="--samples 100000 --validate 0 --threads 1 -q"
+refuse 3 'cannot write no/out.h5: No such file' train "$moled" $fresh -o no/out.h5
+refuse 3 'cannot write no/state: No such file' train "$moled" $fresh -o out.h5 --checkpoint no/state
+refuse 3 'cannot write no/curve.svg: No such file' train "$moled" $fresh -o out.h5 --curve no/curve.svg
+refuse 3 'curve.gif: |.svg, .pdf or .png' train "$moled" $fresh -o out.h5 --curve curve.gif
+refuse 3 'cannot write no/out.png: No such file' evaluate "$maps" -n 100000 --threads 1 -q --png no/out
+refuse 3 'cannot write no/out.png: No such file' compare "$images" --sweep ESP=0.4ms..0.5ms:60 --png no/out
+refuse 3 'out.foo: the ending of the name' predict "$images" -o out.foo
+refuse 3 'cannot write no/out.h5: No such file' predict "$images" -o no/out.h5
+refuse 3 'cannot write no/out.h5: No such file' predict "$images" --tensors no/out.h5
+refuse 3 'out.gif: maps are written as .h5, .nii or .nii.gz' map "$maps" nowhere.h5 -o out.gif
+refuse 3 'cannot write no/out.nii: No such file' map "$maps" nowhere.h5 -o no/out.nii
+refuse 3 'cannot write no/out.png: No such file' map "$maps" nowhere.h5 --png no/out
+refuse 3 'cannot write no/out.h5: No such file' reconstruct nowhere.h5 -o no/out.h5
+refuse 2 'ends in .h5, .nii or .nii.gz' reconstruct nowhere.h5 -o out.gif
+refuse 2 'ends in .h5, .nii or .nii.gz' reconstruct nowhere.h5 -o out.cfl
+precess=$patient
+
 if [ -c /dev/full ]; then
 	refuse 3 'cannot write /dev/full: No space left' simulate "$seq" $small -o /dev/full
 	refuse 3 'cannot write /dev/full: No space left' object make uniform -o /dev/full
