@@ -1,5 +1,6 @@
 /* Files in another format: BART arrays read and written, raw data sorted by their labels, and arrays
  * that are not what they claim. */
+#include "tests/unit/folder.h"
 #include "tests/unit/raw_data.h"
 
 #include <math.h>
@@ -8,29 +9,6 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/precess-convert-XXXXXX";
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return rmdir(folder); /* fails when a test left something */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[2][128];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-	return path[turn];
-}
 
 static void drop(const char *name)
 {
@@ -254,5 +232,5 @@ int main(void)
 		cmocka_unit_test(test_damaged),     cmocka_unit_test(test_not_finite),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, folder_create, folder_remove);
 }

@@ -1,6 +1,7 @@
 /* NIfTI volumes: the header by hand, values and place in space in all orientations, and files that
  * are not what they claim. */
 #include "runtime/io/io.h"
+#include "tests/unit/folder.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -13,30 +14,7 @@
 #include <cmocka.h>
 
 enum { NX = 5, NY = 4, NZ = 3, COUNT = NX * NY * NZ, HEADER = 352 };
-static char folder[] = "/tmp/precess-nifti-XXXXXX";
 static const double voxel[3] = { 2e-3, 3e-3, 4e-3 }, origin[3] = { -0.004, 0.010, 0.020 };
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return rmdir(folder); /* fails when a test left something */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[2][128];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-	return path[turn];
-}
 
 static struct io_volume make(bool is_complex)
 {
@@ -471,5 +449,5 @@ int main(void)
 		cmocka_unit_test(test_not_finite), cmocka_unit_test(test_not_finite_reversed),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, folder_create, folder_remove);
 }
