@@ -58,6 +58,9 @@ void manual_text(const char *s);
 int usage_error(const char *command, const char *fmt, ...) PRECESS_PRINTF(2, 3);
 /* Tells what is wrong with a value on the command line, without the usage; returns EXIT_USAGE. */
 int argument_error(const char *fmt, ...) PRECESS_PRINTF(1, 2);
+/* "220mm" or, where most is 2, "220mm,180mm": metres, one for all where one is given. NULL: nothing.
+ * Returns an exit status, told. */
+int argument_lengths(double *out, int most, const char *option, const char *text);
 /* Prints "precess: <last failure>" and returns the exit status for `st`. */
 int world_error(precess_status st);
 #define OPTION_LIBRARY_PATH(list)                          \

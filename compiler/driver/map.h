@@ -13,6 +13,7 @@ struct map_files {
 	size_t n;
 	const struct option_list *phase; /* of the images, which are magnitudes then; none: empty */
 	const char *te;
+	double fov[2]; /* of raw data that do not tell it, m; 0: not named */
 	bool conjugate;
 	int threads;
 };
@@ -33,7 +34,7 @@ int map_input_open(struct map_input *in, const struct map_files *f);
 void map_input_close(struct map_input *in);
 /* The image of raw data. */
 precess_status map_read_raw(struct io_image **out, struct io_volume *place, struct map_input *in,
-			    const char *name, int threads);
+			    const char *name, const struct map_files *f);
 /* Turns the magnitudes m by the phases of the file; shape and values must fit. */
 precess_status map_add_phase(struct io_image *m, struct map_input *in, const char *name,
 			     const char *phase);

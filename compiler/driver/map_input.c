@@ -185,7 +185,7 @@ static precess_status read_one(struct io_image **out, struct io_volume *place,
 	if (raw && phased)
 		return precess_fail(PRECESS_EINVAL, "%s is raw data, which have their phase: "
 				    "leave out --phase", name);
-	TRY(raw ? map_read_raw(out, place, in, name, f->threads) : read_image(out, place, name));
+	TRY(raw ? map_read_raw(out, place, in, name, f) : read_image(out, place, name));
 	m = *out;
 	if (phased)
 		TRY(map_add_phase(m, in, name, f->phase->item[i]));
