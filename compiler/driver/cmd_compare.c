@@ -160,8 +160,11 @@ static int read_command(struct comparison *k)
 static precess_status image_both_ways(struct comparison *k)
 {
 	precess_status st = train_model_check_params(k->m.model, k->param);
-	if (st && !k->c->force)
-		return st;
+	if (st && !k->c->force) {
+		char why[512];
+		snprintf(why, sizeof why, "%s", precess_error());
+		return precess_fail(st, "%s; --force compares nevertheless", why);
+	}
 	TRY(data_make_from(k->sample, k->maker, k->maps, k->param, true));
 	learn_planes(k->label, k->sample);
 	TRY(learn_fill(k->m.nn, 0, k->extras, k->m.compiled.program, k->sample));

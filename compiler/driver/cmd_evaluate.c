@@ -380,7 +380,11 @@ int cmd_evaluate(int argc, char **argv)
 		learn_model_close(&e.m);
 		return rc;
 	}
-	st = evaluate(&e);
+	if (c.set.n || c.png || c.noise >= 0)
+		st = precess_fail(PRECESS_EINVAL,
+				  "--set, --noise and --png are for networks that map; %s makes images, of "
+				  "parameters drawn from their ranges", files.item[0]);
+	st = st ? st : evaluate(&e);
 	if (!st)
 		report(&e);
 	evaluation_free(&e);

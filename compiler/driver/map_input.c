@@ -16,7 +16,7 @@ static const char *read_time(double *t, const char *option, const char *text)
 	struct dim d;
 
 	*t = strtod(text, &end);
-	if (end == text || end >= text + n ||
+	if (end == text || end >= text + n || !isfinite(*t) ||
 	    !unit_find(end, (size_t)(text + n - end), &factor, &d) || d.s != 1 || d.m || d.T ||
 	    d.rad) {
 		argument_error("%s wants times with units, as in %s 35ms,50ms; found '%s'", option,

@@ -227,7 +227,8 @@ int map_network(struct mapping_maps **out, struct io_volume *place, const struct
 	if (rc)
 		return rc;
 	if (!learn_is_task(w.model.model)) {
-		st = precess_fail(PRECESS_EINVAL, "%s makes images, it maps none", o->model);
+		st = precess_fail(PRECESS_EINVAL, "%s makes images, it maps none: `precess predict %s` uses it",
+				  o->model, o->model);
 		goto out;
 	}
 	if ((rc = set_parameters(&w)))

@@ -157,7 +157,7 @@ static int set_number(const char *command, const struct option *o, const char *v
 		return usage_error(command, "%s wants %s, found '%s'", o->name,
 				   o->kind == OPTION_INT ? "a whole number" : "a number", value);
 	if (o->lo < o->hi && !(v >= o->lo && v <= o->hi))
-		return usage_error(command, "%s must be in %g .. %g, found %s", o->name, o->lo, o->hi,
+		return usage_error(command, "%s must be in %.10g .. %.10g, found %s", o->name, o->lo, o->hi,
 				   value);
 	if (o->kind == OPTION_INT)
 		*(int *)o->target = (int)v;

@@ -83,6 +83,8 @@ const char *text_double(char *buf, double v);
 /* --- files --- */
 /* The whole file, NUL-terminated; free() it. Refuses above `limit` bytes and directories. */
 precess_status file_read(char **out, size_t *size, const char *path, size_t limit);
+/* Is there such a file, and may it be read? For libraries that do not say why they fail. */
+precess_status file_input_probe(const char *path);
 /* Output that is either whole or absent: write to `temporary`, then commit renames it to the final
  * name; discard removes it. The temporary name lies in the same folder. An unwritable folder is
  * reported by create. Both free the object. */

@@ -67,6 +67,9 @@ struct io_image {
 precess_status io_read_image(struct io_image **out, const char *spec);
 void io_image_free(struct io_image *m);
 
+/* The names of a file's datasets, for messages: "/image, /maps/T2", or "none". */
+void io_list_datasets(struct text *out, const char *path);
+
 /* Maps as HDF5: /maps/NAME, [ny][nx] or [nz][ny][nx], with units, and attributes of the root, so that
  * what has M0, T1 and T2 can be an object. */
 struct io_map {

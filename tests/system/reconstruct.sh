@@ -99,7 +99,7 @@ refuse 2 '--phase is line, coil, pixel or none' $scan --phase linear
 refuse 2 '--combine is walsh or rss' $scan --combine sum
 refuse 2 'ends in .h5, .nii or .nii.gz' $scan -o image.mrd
 refuse 2 'did you mean --lambda?' $scan --lamda 1
-refuse 3 'cannot be read' nowhere.h5
+refuse 3 'cannot read nowhere.h5: No such file' nowhere.h5
 refuse 3 'is not an HDF5 file' "$moled"
 refuse 3 'has no navigator' $scan --phase line -o image.h5
 refuse 3 'acceleration 2 was declared, but the lines' $scan --acceleration 2 -o image.h5

@@ -120,6 +120,27 @@ refuse 3 'T2 = nan at spin|must be positive' simulate "$seq" $small --map T2=nan
 refuse 3 'T2 = -1 at spin|must be positive' simulate "$seq" $small --map T2=-1 -o out.h5
 refuse 3 'cannot read' object import --labels nowhere.nii --table nowhere.txt -o out.h5
 
+# --- files of another kind ---
+maps=$root/models/t2_moled.h5
+images=$root/models/moled.h5
+for command in predict evaluate map reconstruct 'object show' 'compare --scale T2=50ms'; do
+	refuse 3 'nowhere.h5' $command nowhere.h5
+	refuse 3 'cannot read ../in: it is a folder' $command ../in
+done
+for command in predict evaluate map reconstruct 'compare --scale T2=50ms'; do
+	refuse 3 'cannot read nowhere.h5: No such file' $command nowhere.h5
+done
+refuse 3 'not a precess model|that `precess train` wrote' predict ../in/maps.h5
+refuse 3 'maps images|precess map' predict "$maps"
+refuse 3 'makes images, it maps none|precess predict' map "$images" ../in/maps.h5:/T2
+refuse 3 'has no dataset /image (it has: |as in ../in/maps.h5:/M0' map ../in/maps.h5
+refuse 2 'ESP: 5ms is outside 0.375ms .. 0.54ms' evaluate "$maps" -n 1 --set ESP=5ms
+refuse 3 'are for networks that map' evaluate "$images" -n 1 --set ESP=0.5ms
+refuse 3 'was not trained there; --force' compare "$images" --sweep ESP=5ms..6ms
+refuse 2 '--samples must be in 1 .. 1000000, found 0' evaluate "$images" -n 0
+refuse 2 "--te wants times with units|found 'nanms'" map ../in/maps.h5:/T2 --te nanms
+refuse 3 'write `system = default`' export "$seq" -o out.seq
+
 # --- outputs ---
 small="$small --quiet"
 refuse 3 'cannot write no/out.h5: No such file or directory|choose another' simulate "$seq" $small -o no/out.h5
@@ -138,8 +159,6 @@ hurried() {
 }
 long="--spins 2048 --method step --quiet"
 moled=$root/sequences/moled.seq
-maps=$root/models/t2_moled.h5
-images=$root/models/moled.h5
 refuse 3 'out.nii: 2 coils have as many images|HDF5 (.h5)' simulate "$moled" $long --coils 2 -o out.nii
 refuse 3 'out.cfl: 2 coils have as many images|HDF5 (.h5)' simulate "$moled" $long --coils 2 -o out.cfl
 refuse 3 'out.nii: fid has no image|HDF5 (.h5)|not Cartesian' simulate "$root/sequences/01_fid.seq" $long -o out.nii

@@ -190,7 +190,7 @@ static void test_damaged(void **state)
 	drop("b.nii");
 	refuse("b.nii", "a.hdr", "is not a NIfTI volume");
 	assert_int_equal(file_write(in_folder("a.h5"), "1234567", 8), PRECESS_OK);
-	refuse("b.nii", "a.h5", "it is no HDF5 file, damaged or cut short");
+	refuse("b.nii", "a.h5", "a.h5 is not an HDF5 file");
 	drop("a.h5");
 	drop("a.hdr");
 	drop("a.cfl");
