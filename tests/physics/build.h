@@ -258,6 +258,22 @@ static inline double compare(const struct sim_result *a, const struct sim_result
 	return most / fmax(a->largest, b->largest);
 }
 
+/* The error against the truth, which must lie below the bound; `name` and `object` for messages. */
+static inline double error_below(const struct sim_result *r, const struct sim_result *truth,
+				 double tolerance, const char *name, const char *object)
+{
+	double error = compare(r, truth);
+
+	if (getenv("VERBOSE"))
+		print_message("%-12s %-7s %7.0e: error %8.1e  bound %8.1e  %2d terms%s\n", name,
+			      object, tolerance, error, r->bound, r->terms,
+			      r->bound > tolerance ? "  beyond the tolerance" : "");
+	if (!(error <= r->bound))
+		fail_msg("%s on %s, tolerance %g: error %g above the bound %g", name, object,
+			 tolerance, error, r->bound);
+	return error;
+}
+
 static inline void near(double a, double b, double tolerance, const char *what, int i)
 {
 	if (!(fabs(a - b) <= tolerance))

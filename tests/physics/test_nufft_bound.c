@@ -167,17 +167,10 @@ static void claim(const struct draw *d, const struct maps *m, int nz, const char
 	for (size_t i = 0; i < PRECESS_COUNT(tolerances); i++) {
 		struct sim_options options = { .method = SIM_nufft, .tolerance = tolerances[i],
 					       .nz = nz, .threads = 2, .quiet = true };
-		double error;
 
 		if (sim_run(&r, d, m, &options))
 			fail_msg("%s on %s: %s", s, o, precess_error());
-		error = compare(r, truth);
-		if (getenv("VERBOSE"))
-			print_message("%-12s %-7s %7.0e: error %8.1e  bound %8.1e  %2d segments\n",
-				      s, o, tolerances[i], error, r->bound, r->terms);
-		if (!(error <= r->bound))
-			fail_msg("%s on %s, tolerance %g: error %g above the bound %g", s, o,
-				 tolerances[i], error, r->bound);
+		error_below(r, truth, tolerances[i], s, o);
 		if (!(r->bound <= tolerances[i]))
 			fail_msg("%s on %s: bound %g above the tolerance %g", s, o, r->bound,
 				 tolerances[i]);
