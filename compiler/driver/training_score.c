@@ -20,6 +20,7 @@ precess_status training_test(struct training *r, const struct learn_feed_options
 		.reuse = 1,
 		.smooth = fo->smooth,
 		.spread = fo->spread,
+		.no_base = r->view != NULL,
 	};
 	if (!r->c->validate)
 		return PRECESS_OK;
