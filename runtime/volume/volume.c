@@ -320,17 +320,10 @@ precess_status volume_read(struct volume *out, const char *path)
 {
 	struct source s = { .path = path, .to = out };
 	precess_status st;
-	FILE *f;
 
 	memset(out, 0, sizeof *out);
 	TRY(split_name(&s));
-	f = fopen(s.file, "rb"); /* the library invents other names when this one is missing */
-	if (!f) {
-		st = precess_fail(PRECESS_EIO, "cannot read %s: no such file, or no permission",
-				  s.file);
-		goto out;
-	}
-	fclose(f);
+	TRY(file_input_probe(s.file)); /* the library invents other names when this one is missing */
 	nifti_set_debug_level(0); /* failures are told once, by us */
 	TRY(check_header(&s));
 	s.image = nifti_image_read(s.file, 0);

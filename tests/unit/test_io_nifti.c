@@ -336,6 +336,8 @@ static void test_not_finite(void **state)
 	c.value[2 * ((1 * NY + 0) * NX + 4) + 1] = -INFINITY;
 	assert_int_equal(io_write_nifti(in_folder("v.nii"), &v), PRECESS_OK);
 	assert_int_equal(io_write_nifti(in_folder("c.nii.gz"), &c), PRECESS_OK);
+	free(v.value);
+	free(c.value);
 	assert_int_equal(io_read_nifti(&v, in_folder("v.nii")), PRECESS_EINVAL);
 	assert_non_null(strstr(precess_error(), "v.nii: voxel[z 2][y 3][x 1] is not a finite number "
 						"(nan); write 0"));

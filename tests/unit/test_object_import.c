@@ -173,7 +173,7 @@ static void tables_are_checked(void **state)
 	v[33] = 1.5f;
 	write_nifti(labels, v, NX, NY, NZ, false);
 	refused(object_import_labels(out, labels, table), PRECESS_EINVAL, "[1][2][3] = 1.5");
-	refused(object_import_labels(out, "/nonexistent.nii", table), PRECESS_EIO, "no such file");
+	refused(object_import_labels(out, "/nonexistent.nii", table), PRECESS_EIO, "No such file");
 	refused(object_import_labels(out, labels, "/nonexistent.txt"), PRECESS_EIO, "nonexistent");
 	refused(object_import_labels(out, table, table), PRECESS_EINVAL, "not a NIfTI volume");
 	v[33] = 1;
