@@ -14,7 +14,9 @@ static const struct {
 	double step;              /* in double: per spin and sample stepped through */
 	double state;             /* in double: per spin and readout, its state */
 	double even, uneven;      /* direct: per spin and sample, with even steps or without */
-} ns = { 0.12, 0.10, 1.2, 0.35, 1.85, 0.12, 0.6, 4, 35, 100, 1.2, 70 };
+	double segment;           /* nufft: per segment and spin; */
+	double grid, tap;         /* point of the grid and factor of two in their number; sample */
+} ns = { 0.12, 0.10, 1.2, 0.35, 1.85, 0.12, 0.6, 4, 35, 100, 1.2, 70, 45, 2, 90 };
 
 enum { USUAL_TERMS = 4, ORDERS_OFTEN = 8 };
 
@@ -31,11 +33,26 @@ double cost_train(double lines, int cells, int terms, int taps, int groups, int 
 	       circle * terms * groups / fmax(rows, 1);
 }
 
-double cost_direct(const struct program_readout *r, double samples, int nz)
+double cost_direct(const struct sim_plan *plan, uint32_t readout)
 {
-	bool even = r->step[0] != PROGRAM_NO_SLOT && r->step[1] != PROGRAM_NO_SLOT;
+	const struct program *p = plan->draw->program;
+	const struct program_readout *r = &p->readout[readout];
+	double samples = p->event[r->event].n, nz = plan->nz;
+	bool even = r->step[0] != PROGRAM_NO_SLOT && r->step[1] != PROGRAM_NO_SLOT &&
+		    r->step[2] != PROGRAM_NO_SLOT;
+	bool together = sim_slot(plan->draw, r->step[2]) == 0;
 
-	return even ? ns.even * samples + ns.state * nz : ns.uneven * samples * nz;
+	return even ? ns.even * samples * (together ? 1 : nz) + ns.state * nz
+		    : ns.uneven * samples * nz;
+}
+
+double cost_transforms(const struct sim_plan *plan, double segments, double n)
+{
+	double pixels = (double)plan->maps->nx * plan->maps->ny;
+	double grid = 3 * pixels; /* of 4, where samples touch */
+
+	return segments * (ns.segment * (double)plan->n_live +
+			   plan->n_coil * (ns.grid * grid * log2(4 * pixels) + ns.tap * n));
 }
 
 /* ------------------------------------------------------------------ before a run */
@@ -56,10 +73,10 @@ static double cost_readout(const struct sim_plan *plan, uint32_t readout)
 		return cost_run(1, USUAL_TERMS);
 	case SIM_step:
 		return ns.step * samples * plan->nz;
-	case SIM_nufft: /* it was chosen because it costs less */
-		return 0.3 * cost_direct(r, samples, plan->nz);
+	case SIM_nufft: /* sim_plan.nufft_ns */
+		return 0;
 	default:
-		return cost_direct(r, samples, plan->nz);
+		return cost_direct(plan, readout);
 	}
 }
 
@@ -71,7 +88,7 @@ double cost_seconds(const struct sim_plan *plan)
 
 	for (uint32_t r = 0; r < p->n_readout; r++)
 		spin += plan->n_coil * cost_readout(plan, r);
-	return 1e-9 * spin * (double)plan->n_live / threads;
+	return 1e-9 * (spin * (double)plan->n_live + plan->nufft_ns) / threads;
 }
 
 /* "45 s", "3 min", "2.5 h". */
