@@ -177,6 +177,18 @@ struct affine sim_pulse(const struct draw *d, uint32_t pulse, const struct sim_s
 void sim_pulses(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
 		const struct sim_spin *s, size_t n);
 
+/* What a shaped pulse under a constant gradient is to a spin: its offset, rad/s; and to all: free *b. */
+struct pulse_shape;
+struct pulse_table;
+double sim_pulse_offset(const struct draw *d, uint32_t pulse, const struct sim_spin *s);
+precess_status sim_pulse_shape(struct pulse_shape *out, double **b, const struct draw *d,
+			       uint32_t pulse);
+/* As sim_pulses by a table, for n <= PULSE_LANES spins s[0], s[apart], ... at one place through the
+ * slice; pulses and have are those of s[0]. */
+void sim_pulses_look(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
+		     const struct sim_spin *s, size_t n, size_t apart, const struct pulse_table *t,
+		     int place);
+
 /* Pulse of an epoch (none: nothing) applied to m = Mx, My, Mz; free precession after it. `pulses`
  * holds the propagators by pulse index, have[] false where not yet made; both n_pulse long. */
 void sim_epoch_pulse(double m[3], const struct draw *d, uint32_t epoch, const struct sim_spin *s,

@@ -12,8 +12,8 @@
  *
  * The bound is the measured error of the segments, plus the measured error of the kernel times the
  * sum of the segments' weights, both relative to sum |W|; plus that of the planes, relative to the
- * sum over all places through the slice. |W| is as the coil sees it: the sums are those of the coil
- * with most. All is computed in double precision. */
+ * sum over all places through the slice; plus that of the tables of pulses. |W| is as the coil sees
+ * it: the sums are those of the coil with most. All is computed in double precision. */
 #include "runtime/sim/nufft.h"
 #include "runtime/sim/internal.h"
 
@@ -26,106 +26,9 @@ static const double tau = 6.283185307179586476925; /* 2 pi */
 static const double rounding = 1e-12;              /* of double sums and transforms, of sum |W| */
 
 enum {
-	BLOCK = 16,         /* pixels of one piece of work on states */
 	POLLED = 50000,
 	STATE_BYTES = 1 << 29 /* memory for the spins of all groups that are made at once */
 };
-
-static size_t pixels(const struct nufft *j)
-{
-	return (size_t)j->plan->maps->nx * (size_t)j->plan->maps->ny;
-}
-
-/* ------------------------------------------------------------------ spin states */
-struct column {
-	struct sim_spin *spin;
-	double (*m)[3];
-	struct affine *pulses;
-	bool *have;
-};
-
-/* The spin m right after the pulse, as the group finds it. */
-static void add_spin(struct nufft_group *g, const struct sim_spin *s, const double m[3],
-		     uint32_t pixel, size_t n_pixel, int iz)
-{
-	double phase = s->w * g->begin + tau * g->middle * s->r[2];
-	double f = exp(-s->r2 * g->begin), c = f * cos(phase), q = -f * sin(phase);
-	double re = m[0] * c - m[1] * q, im = m[0] * q + m[1] * c;
-	const double *share = g->planes.share + iz * g->planes.n;
-
-	for (int i = 0; i < g->planes.n; i++) {
-		double *w = g->w[(size_t)i * n_pixel + pixel];
-
-		w[0] += share[i] * re;
-		w[1] += share[i] * im;
-	}
-	if (g->thick)
-		g->thick[pixel] += hypot(re, im);
-}
-
-/* One pixel through `history`, its spins at the groups from .. to left in their w. */
-static void run_column(struct nufft *j, struct column *c, uint32_t history, size_t from, size_t to,
-		       uint32_t pixel)
-{
-	const struct sim_plan *plan = j->plan;
-	const struct draw *d = plan->draw;
-	const struct program *p = d->program;
-	uint32_t last = j->group[to - 1].epoch;
-	size_t g = from;
-
-	memset(c->have, 0, (size_t)plan->nz * p->n_pulse * sizeof *c->have);
-	for (int z = 0; z < plan->nz; z++) {
-		c->spin[z] = sim_spin_at(plan, pixel, z);
-		c->spin[z].r2 = j->rate[pixel]; /* T2' too: it is infinite unless one pulse is all */
-		c->m[z][0] = c->m[z][1] = 0;
-		c->m[z][2] = c->spin[z].m0;
-	}
-	for (uint32_t e = p->history[history].first_epoch; e <= last; e++) {
-		if (p->epoch[e].pulse != UINT32_MAX)
-			sim_pulses(c->pulses, c->have, d, p->epoch[e].pulse, c->spin, (size_t)plan->nz);
-		for (int z = 0; z < plan->nz; z++) {
-			const struct sim_spin s = c->spin[z];
-
-			sim_epoch_pulse(c->m[z], d, e, &s, c->pulses + (size_t)z * p->n_pulse,
-					c->have + (size_t)z * p->n_pulse);
-			for (size_t i = g; i < to && j->group[i].epoch == e; i++)
-				add_spin(&j->group[i], &s, c->m[z], pixel, pixels(j), z);
-			sim_epoch_free(c->m[z], d, e, &s);
-		}
-		while (g < to && j->group[g].epoch == e)
-			g++;
-	}
-}
-
-static precess_status run_states(struct nufft *j, uint32_t history, size_t from, size_t to)
-{
-	const struct sim_plan *plan = j->plan;
-	size_t nz = (size_t)plan->nz, n_pulse = plan->draw->program->n_pulse;
-	bool ok = true;
-
-#pragma omp parallel num_threads(plan->threads)
-	{
-		struct column c = { malloc(nz * sizeof *c.spin), malloc(nz * sizeof *c.m),
-				    malloc(nz * n_pulse * sizeof *c.pulses + 1),
-				    malloc(nz * n_pulse * sizeof *c.have + 1) };
-		bool here = c.spin && c.m && c.pulses && c.have;
-
-#pragma omp for schedule(dynamic, BLOCK)
-		for (size_t i = 0; i < plan->n_live; i++) {
-			if (here)
-				run_column(j, &c, history, from, to, plan->live[i]);
-		}
-		if (!here) {
-#pragma omp atomic write
-			ok = false;
-		}
-		free(c.spin);
-		free(c.m);
-		free(c.pulses);
-		free(c.have);
-	}
-	return ok ? PRECESS_OK : precess_fail(PRECESS_ENOMEM, "out of memory for spins");
-}
 
 /* ------------------------------------------------------------------ sizes */
 /* Sums over all spins of what the coil with most sees: |W| of all planes, |W| of all places. How
@@ -158,7 +61,7 @@ static struct coil_sizes coil_sizes(const struct nufft *j, const struct nufft_gr
 				tau * (g->k[best][0] * s.r[0] + g->k[best][1] * s.r[1]);
 		}
 		for (int p = 0; p < g->planes.n; p++) {
-			const double *w = g->w[(size_t)p * pixels(j) + pixel];
+			const double *w = g->w[(size_t)p * nufft_pixels(j) + pixel];
 			double turn = phase + tau * (g->kz[best] - g->middle) * g->planes.z[p];
 			double re = w[0] * see[0] - w[1] * see[1], im = w[0] * see[1] + w[1] * see[0];
 
@@ -235,7 +138,7 @@ static precess_status run_planes(struct nufft *j, const struct nufft_group *g, s
 	for (size_t i = 0; i < g->n; i++)
 		scale[i] = segments_scale(&j->segments, g->s[i]);
 	for (int p = 0; p < g->planes.n; p++) {
-		spins.w = g->w + (size_t)p * pixels(j);
+		spins.w = g->w + (size_t)p * nufft_pixels(j);
 		memset(t->out, 0, (size_t)t->n_coil * t->n_sample * sizeof *t->out);
 		for (int l = 0; l < j->segments.n; l++) {
 			if (interrupted()) {
@@ -297,11 +200,11 @@ static precess_status make_room(struct nufft *j, struct nufft_group *g)
 
 	if (st)
 		return st;
-	g->w = calloc((size_t)g->planes.n * pixels(j), sizeof *g->w);
-	g->thick = g->planes.error > 0 ? calloc(pixels(j), sizeof *g->thick) : NULL;
+	g->w = calloc((size_t)g->planes.n * nufft_pixels(j), sizeof *g->w);
+	g->thick = g->planes.error > 0 ? calloc(nufft_pixels(j), sizeof *g->thick) : NULL;
 	if (!g->w || (g->planes.error > 0 && !g->thick))
 		return precess_fail(PRECESS_ENOMEM, "out of memory for %zu spins",
-				    (size_t)g->planes.n * pixels(j));
+				    (size_t)g->planes.n * nufft_pixels(j));
 	return PRECESS_OK;
 }
 
@@ -311,7 +214,7 @@ static precess_status run_groups(struct nufft *j, uint32_t history, size_t from,
 	double begun = clock_seconds();
 	precess_status st;
 
-	TRY(run_states(j, history, from, to));
+	TRY(nufft_states(j, history, from, to));
 	j->plan->seconds_state += clock_seconds() - begun;
 	begun = clock_seconds();
 	for (size_t i = from; i < to; i++) {
@@ -340,7 +243,7 @@ static precess_status next_groups(size_t *to, struct nufft *j, size_t from)
 		if (sim_epoch_history(p, g->epoch) != h)
 			break;
 		TRY(make_room(j, g));
-		bytes += (size_t)g->planes.n * pixels(j) * sizeof *g->w;
+		bytes += (size_t)g->planes.n * nufft_pixels(j) * sizeof *g->w;
 	}
 out:
 	return st;
@@ -353,21 +256,27 @@ precess_status sim_nufft(struct sim_plan *plan)
 	precess_status st;
 
 	TRY(sim_list_live(plan));
-	j.rate = calloc(pixels(&j), sizeof *j.rate);
-	j.freq = calloc(pixels(&j), sizeof *j.freq);
+	j.rate = calloc(nufft_pixels(&j), sizeof *j.rate);
+	j.freq = calloc(nufft_pixels(&j), sizeof *j.freq);
 	if (!j.rate || !j.freq) {
-		st = precess_fail(PRECESS_ENOMEM, "out of memory for %zu spins", pixels(&j));
+		st = precess_fail(PRECESS_ENOMEM, "out of memory for %zu spins", nufft_pixels(&j));
 		goto out;
 	}
 	nufft_ranges(&j);
 	for (uint32_t e = 0; e < p->n_epoch; e++)
 		TRY(nufft_add_groups(&j, e));
+	TRY(nufft_add_tables(&j));
 	for (size_t from = 0, to; from < j.n_group; from = to) {
 		TRY(next_groups(&to, &j, from));
 		TRY(run_groups(&j, sim_epoch_history(p, j.group[from].epoch), from, to));
 	}
+	if (j.tables > 0)
+		text_printf(&plan->report, "nufft: shaped pulses from tables (within %.1e of M0)\n",
+			    j.tables);
+	plan->bound += j.tables * plan->survey.m0 * plan->nz * plan->scale * plan->sees;
 out:
 	nufft_free_groups(&j);
+	nufft_free_tables(&j);
 	free(j.rate);
 	free(j.freq);
 	return st;

@@ -1,6 +1,7 @@
 /* The parts of the nufft method.
  *
- *     nufft.c         spin states, transforms, bound
+ *     nufft.c         transforms, bound
+ *     nufft_state.c   spins at the groups, by tables of shaped pulses
  *     nufft_groups.c  which readouts, in which groups, what they cost
  *     segments.c      time segments
  *     transform.c     transforms of a grid of spins
@@ -12,6 +13,7 @@
 
 #include "runtime/sim/internal.h"
 #include "runtime/sim/kernel.h"
+#include "runtime/sim/pulse.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -92,7 +94,13 @@ struct nufft {
 	double r_lo, r_hi, w_half, w_mid;
 	struct segments segments;        /* of the latest group: the next is often as long */
 	double asked;
+	struct pulse_table **table;      /* of the program's pulses; NULL: each spin's is solved */
+	double tables;                   /* what they leave out, of M0 */
 };
+static inline size_t nufft_pixels(const struct nufft *j)
+{
+	return (size_t)j->plan->maps->nx * (size_t)j->plan->maps->ny;
+}
 
 /* Ranges of rates and frequencies, and of each pixel where there is memory for them. */
 void nufft_ranges(struct nufft *j);
@@ -100,6 +108,11 @@ void nufft_ranges(struct nufft *j);
 precess_status nufft_add_groups(struct nufft *j, uint32_t epoch);
 precess_status nufft_add_planes(struct nufft *j, struct nufft_group *g);
 void nufft_free_groups(struct nufft *j);
+/* Tables of shaped pulses where they are worth it. */
+precess_status nufft_add_tables(struct nufft *j);
+void nufft_free_tables(struct nufft *j);
+/* All spins through a history: the groups from .. to get their w. */
+precess_status nufft_states(struct nufft *j, uint32_t history, size_t from, size_t to);
 
 #ifdef __cplusplus
 }

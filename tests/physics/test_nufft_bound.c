@@ -150,6 +150,33 @@ static struct draw *ball(void)
 	return build_end(&b);
 }
 
+/* A shaped pulse that selects a slice, off its middle; a spiral while that is rephased. */
+static struct draw *selective(void)
+{
+	enum { SAMPLES = 128 };
+	struct build b = build_begin(fov, slice, MATRIX);
+	double v[2 * SAMPLES];
+	struct ir_shape shape = { .name = "bell", .complex = true, .n = SAMPLES, .sample = v };
+	uint32_t bell;
+
+	for (int i = 0; i < SAMPLES; i++) {
+		v[2 * i] = 2 * pow(sin(PI * (i + 0.5) / SAMPLES), 2);
+		v[2 * i + 1] = 0;
+	}
+	bell = ir_add_shape(b.ir, &shape);
+	build_open(&b);
+	add_moment(&b, 2, 0, 2e-3, 4 / slice);
+	add_rf(&b, 0, 2e-3, 80 * deg, 0.4, 300, bell, IR_USE_excitation);
+	build_close(&b, 0);
+	build_open(&b);
+	add_moment(&b, 2, 0, 1e-3, -2 / slice);
+	add_moment(&b, 0, 0, 3e-3, 9 / fov);
+	add_moment(&b, 1, 0.5e-3, 2e-3, -9 / fov);
+	add_adc(&b, 0, 150, 20e-6, 0, 0, -1);
+	build_close(&b, 0);
+	return build_end(&b);
+}
+
 /* ------------------------------------------------------------------ objects */
 static struct maps *noise(int nx, int ny, uint64_t seed, double t2)
 {
@@ -213,8 +240,9 @@ static const struct {
 	struct draw *(*create)(void);
 	int nz;
 } sequences[] = { { "spiral", spiral, 1 }, { "interleaved", interleaved, 1 }, { "echo", echo, 5 },
-		  { "radial", radial, 6 }, { "rephased", rephased, 40 }, { "flat", rephased, 1 },
-		  { "ball", ball, 3 }, { "thick", ball, 50 } };
+		  { "radial", radial, 6 }, { "rephased", rephased, 24 }, { "flat", rephased, 1 },
+		  { "ball", ball, 3 }, { "thick", ball, 24 },
+		  { "selective", selective, 24 } };
 static const struct {
 	const char *name;
 	struct maps *(*create)(void);
@@ -276,6 +304,20 @@ static void threads_do_not_matter(void **state)
 	drop(d);
 }
 
+/* Where many spins see a shaped pulse they look it up. */
+static void looked_up(void **state)
+{
+	struct draw *d = selective();
+	struct maps *m = alike();
+	struct sim_result *r = simulate(d, m, SIM_nufft, 24);
+
+	(void)state;
+	assert_non_null(strstr(r->report, "shaped pulses from tables"));
+	sim_result_free(r);
+	maps_free(m);
+	drop(d);
+}
+
 /* Many samples of uneven steps: `auto` finds out that transforms are cheaper. */
 static void chosen(void **state)
 {
@@ -295,6 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(error_below_bound),
 		cmocka_unit_test(threads_do_not_matter),
+		cmocka_unit_test(looked_up),
 		cmocka_unit_test(chosen),
 	};
 
