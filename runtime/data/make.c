@@ -440,7 +440,7 @@ precess_status data_make_from(struct data_sample *s, struct data_maker *m, const
 				    "%d x %d spins are no multiple of %d sub-pixels", maps->nx,
 				    maps->ny, h->sub);
 	TRY(draw_set(m->draw, param, true));
-	memcpy(s->param, param, h->n_param * sizeof *param);
+	memmove(s->param, param, h->n_param * sizeof *param);
 	s->largest = 0;
 	for (int k = 0; k < PROGRAM_MAPS; k++) {
 		if (s->map[k] && !maps->map[k]) {
@@ -453,7 +453,7 @@ precess_status data_make_from(struct data_sample *s, struct data_maker *m, const
 				   fine / h->sub);
 	}
 	if (s->base)
-		TRY(push_image(s->base, m->draw, maps, h->nx, h->ny));
+		TRY(first_order_image(s->base, m->draw, maps, h->nx, h->ny));
 	if (with_image)
 		TRY(simulate(s, m, maps));
 	else

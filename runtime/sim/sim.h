@@ -153,6 +153,12 @@ struct kspace_center {
 	double te;
 };
 precess_status kspace_centers(struct kspace_center **out, int *n_set, const struct draw *d);
+/* When each row of a sequence's only image is read at kx = 0, since its history began: time[matrix[1]],
+ * s; NAN where a row is not read, or there are several images. And the offsets of its k-space. */
+precess_status kspace_rows(double *time, double offset[2], const struct draw *d);
+/* Fills k->data, one set, with what nx x ny spins of that magnetisation (re, im) give at once, without
+ * decay, pulses or receiver: sum of density exp(-i 2 pi k r) / (nx ny). */
+precess_status kspace_of_density(struct kspace *k, const double *density, int nx, int ny);
 
 /* Where the samples lie in k-space, what was played before the epoch's pulse included, as the image
  * takes them; and to which image each readout belongs. A sequence without an image has one set. */
