@@ -246,13 +246,14 @@ static inline struct sim_result *simulate(const struct draw *d, const struct map
 	return r;
 }
 
-/* Largest difference relative to the largest sample. */
+/* Largest difference of all coils relative to the largest sample. */
 static inline double compare(const struct sim_result *a, const struct sim_result *b)
 {
 	double most = 0;
 
 	assert_int_equal(a->n_sample, b->n_sample);
-	for (uint32_t i = 0; i < a->n_sample; i++)
+	assert_int_equal(a->n_coil, b->n_coil);
+	for (size_t i = 0; i < (size_t)a->n_coil * a->n_sample; i++)
 		most = fmax(most, hypot(a->signal[2 * i] - b->signal[2 * i],
 					a->signal[2 * i + 1] - b->signal[2 * i + 1]));
 	return most / fmax(a->largest, b->largest);
@@ -293,7 +294,8 @@ static inline void same_on_threads(const struct draw *d, const struct maps *m,
 
 		assert_int_equal(sim_run(&r[i], d, m, &o), PRECESS_OK);
 		assert_memory_equal(r[i]->signal, r[0]->signal,
-				    2 * r[0]->n_sample * sizeof *r[0]->signal);
+				    2 * (size_t)r[0]->n_coil * r[0]->n_sample *
+					    sizeof *r[0]->signal);
 	}
 	for (int i = 0; i < 3; i++)
 		sim_result_free(r[i]);

@@ -99,6 +99,11 @@ refuse 2 'make wants -o FILE.h5' object make head:1
 refuse 2 'import wants --labels with --table, or --pd with --t2w' object import --labels a.nii -o out.h5
 refuse 2 'grid wants one sequence' bench grid
 refuse 2 'simulate, grid, network or learning?' bench
+refuse 2 "--spins wants numbers, as in --spins 256,512|found '64,,128'" bench simulate --spins 64,,128
+refuse 2 "--spins wants numbers|found '64,'" bench simulate --spins 64,
+refuse 2 "--spins wants numbers|found '64x'" bench simulate --spins 64x
+refuse 2 '--spins must be in 1 .. 16384, found 0' bench simulate --spins 64,0,32
+refuse 2 '--spins must be in 1 .. 16384, found 99999' bench simulate --spins 99999
 
 # --- objects ---
 small="--spins 16"
