@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Floating-point operations of the pieces of spin.h, a multiply-add counted as two. */
 static const struct {
@@ -394,25 +393,4 @@ precess_status backend_plan_verify(const struct bloch_launch *l, uint32_t n,
 					    s->terms, BLOCH_TERMS);
 	}
 	return PRECESS_OK;
-}
-
-/* ------------------------------------------------------------------ cards */
-static const struct backend_card cards[] = {
-#define CARD(name, gbytes, tflops) { #name, gbytes * 1e9, tflops * 1e12 },
-#include "runtime/backend/cards.def"
-#undef CARD
-};
-
-const struct backend_card *backend_card_find(const char *name)
-{
-	for (size_t i = 0; i < PRECESS_COUNT(cards); i++)
-		if (!name || !strcasecmp(name, cards[i].name))
-			return &cards[i];
-	return NULL;
-}
-
-void backend_card_names(struct text *out)
-{
-	for (size_t i = 0; i < PRECESS_COUNT(cards); i++)
-		text_printf(out, "%s%s", i ? ", " : "", cards[i].name);
 }

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 16 };
-
 /* One draw on its way. */
 struct item {
 	struct sim_plan sim;
@@ -162,7 +160,7 @@ static precess_status lane_open(struct lane *l, const struct backend *b, struct 
 		TRY(device_history_create(&l->h[h], b, &t, l->spins));
 		if (!arrives(&l->h[h].t.s))
 			continue;
-		if (n >= CHUNK)
+		if (n >= DEVICE_CHUNK)
 			device_specialise(&l->h[h], &x[0]->sim.report);
 		TRY(b->host_alloc(&l->tables[h], l->h[h].t.size));
 		TRY(device_results_create(&l->r[h], &l->h[h]));
@@ -259,7 +257,7 @@ out:
 /* Smaller chunks where the memory of a device does not hold two of this size. */
 static precess_status run_class(const struct backend *b, struct item *const *x, uint32_t n)
 {
-	uint32_t size = n < CHUNK ? n : CHUNK;
+	uint32_t size = n < DEVICE_CHUNK ? n : DEVICE_CHUNK;
 	precess_status st;
 
 	for (;;) {

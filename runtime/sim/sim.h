@@ -70,10 +70,30 @@ precess_status sim_run_batch(struct sim_result **out, const struct draw *const *
 			     const struct maps *const *m, size_t n,
 			     const struct sim_options *options);
 /* The launches that a batch of such draws is on a device: geometry, memory, work, and the time that a
- * card (runtime/backend/cards.def; NULL: the first) needs at its limits. No device is needed. */
-precess_status sim_explain_launches(struct text *out, const struct draw *d, const struct maps *m,
-				    const struct sim_options *options, int batch,
-				    const char *card);
+ * card (runtime/backend/cards.def; NULL: the first) needs at its limits. No device is needed. As a
+ * table, and as rows: free() them. */
+struct sim_launch {
+	uint32_t history;
+	const char *op;
+	bool transform;        /* cuFFT's: length times batch, no grid */
+	bool specialised;      /* compiled at run time, for this schedule */
+	uint32_t variant, grid[3], block, length;
+	size_t batch;
+	uint32_t shared;       /* bytes that the launch asks for; static_shared: those of the kernel */
+	int registers, static_shared, stack; /* of the build's kernel for the card; -1: not known */
+	double occupancy;      /* of a multiprocessor's warps, at most; 0: not known */
+	double bytes, flops, seconds; /* of all draws */
+	bool memory_bound;
+};
+struct sim_launches {
+	struct text table;
+	struct sim_launch *row;
+	size_t n;
+};
+void sim_launches_free(struct sim_launches *l);
+precess_status sim_explain_launches(struct sim_launches *out, const struct draw *d,
+				    const struct maps *m, const struct sim_options *options,
+				    int batch, const char *card);
 /* Seconds per image of a batch on a device: the launches by its own clock; everything, with copies
  * and the tables of each draw. */
 struct sim_device_times {
