@@ -138,6 +138,8 @@ static void write_record(struct training *r)
 			    r->engine.model->sequence, r->engine.model->image);
 	if (c->use)
 		text_printf(x, "use %d\n", c->use);
+	if (strcmp(learn_feed_backend(r->feed), "cpu"))
+		text_printf(x, "images of %s\n", learn_feed_backend(r->feed));
 	if (!c->data)
 		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse,
 			    text_double(b[4], c->smooth_mm));
@@ -337,6 +339,7 @@ static precess_status open_all(struct training *r)
 		.sub = samples_sub(r),
 		.reuse = c->reuse,
 		.makers = c->makers,
+		.device = c->device,
 		.smooth = c->smooth_mm * 1e-3,
 		.spread = r->t.spread,
 		.view = r->view,
@@ -571,7 +574,7 @@ int cmd_train(int argc, char **argv)
 		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0,
 		  "of activations: f32 or bf16; on a GPU also tf32 (f32)" },
 		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
-		  "that trains: auto, cpu, cuda[:N] (cpu)" },
+		  "that trains and makes the images: auto, cpu, cuda[:N] (cpu)" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256,
 		  "threads, those that simulate counted (default: all)" },
 		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255,

@@ -44,7 +44,7 @@ struct backend {
 	/* Seconds between two calls on the device's own clock; begin != 0 starts it. */
 	precess_status (*timer)(double *seconds, int begin);
 	/* A list with its memory and tables, submitted as one by `replay`; numbers in the tables may
-	 * change between replays. */
+	 * change between replays. Replayed and forgotten in the queue in which it was recorded. */
 	precess_status (*record)(void **out, const struct bloch_launch *l, uint32_t n,
 				 const struct bloch_memory *m, const struct bloch_schedule *s);
 	precess_status (*replay)(void *recorded);

@@ -7,7 +7,7 @@
 #include "runtime/sim/line.h"
 
 /* Draws of a batch that share a submission. */
-enum { DEVICE_CHUNK = 16 };
+enum { DEVICE_CHUNK = SIM_BATCH };
 
 /* A history of some draws on its way: tables, launches, memory of the device. */
 struct device_history {

@@ -69,6 +69,21 @@ void sim_prepared_free(struct sim_prepared *s);
 precess_status sim_run_batch(struct sim_result **out, const struct draw *const *d,
 			     const struct maps *const *m, size_t n,
 			     const struct sim_options *options);
+/* Batch after batch on a device, from many threads at once. A thread of its own copies and launches:
+ * while one batch is computed the next is uploaded, and memory and recorded lists serve batches to
+ * come. What a draw gives depends on the draw and its maps alone, not on what shares its launches. */
+struct sim_batches;
+/* NULL where the device turns out to be the processor, of "auto". */
+precess_status sim_batches_create(struct sim_batches **out, const char *device);
+/* The backend whose bits these are: "cuda 90". */
+const char *sim_batches_backend(const struct sim_batches *b);
+/* out[n]; NULL for a draw that is the processor's: a readout that is no line, or an error bound above
+ * the tolerance. Best in multiples of SIM_BATCH. The method and device of the options do not count. */
+enum { SIM_BATCH = 16 };
+precess_status sim_batches_run(struct sim_result **out, struct sim_batches *b,
+			       const struct draw *const *d, const struct maps *const *m, size_t n,
+			       const struct sim_options *options);
+void sim_batches_free(struct sim_batches *b);
 /* The launches that a batch of such draws is on a device: geometry, memory, work, and the time that a
  * card (runtime/backend/cards.def; NULL: the first) needs at its limits. No device is needed. As a
  * table, and as rows: free() them. */
