@@ -29,7 +29,7 @@ precess_status device_item_open(struct device_item *x, const struct backend *b, 
 
 	if ((st = sim_plan_create(&x->sim, d, m, o)))
 		return st;
-	if (b && !m->sensitivity)
+	if (b)
 		x->sim.backend = b;
 	for (uint32_t r = 0; r < d->program->n_readout; r++)
 		if (x->sim.method[r] != SIM_line)
@@ -129,7 +129,8 @@ precess_status device_lane_open(struct device_lane *l, const struct backend *b,
 
 	*l = (struct device_lane){ .n = room, .n_history = p->n_history };
 	l->per_draw = BLOCH_MAPS * (size_t)p->nx * (size_t)p->ny;
-	bytes = room * l->per_draw * sizeof(float);
+	l->per_coils = 2 * (size_t)p->sim->maps->n_coil * (size_t)p->nx * (size_t)p->ny;
+	bytes = room * (l->per_draw + l->per_coils) * sizeof(float);
 	l->h = calloc(p->n_history, sizeof *l->h);
 	l->r = calloc(p->n_history, sizeof *l->r);
 	l->recorded = calloc(p->n_history, sizeof *l->recorded);
@@ -161,12 +162,17 @@ out:
 static precess_status upload_spins(struct device_lane *l, const struct backend *b,
 				   struct device_item *const *x, uint32_t n)
 {
-	size_t plane = l->per_draw / BLOCH_MAPS * sizeof(float);
+	size_t plane = l->per_draw / BLOCH_MAPS * sizeof(float), coils = l->n * l->per_draw;
 	precess_status st;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		device_spins(l->host + i * l->per_draw, x[i]->p);
+		device_coils(l->host + coils + i * l->per_coils, x[i]->p);
+	}
 	st = b->upload(l->spins, l->host, n * l->per_draw * sizeof(float));
+	if (!st && l->per_coils)
+		st = b->upload(l->spins + coils, l->host + coils,
+			       n * l->per_coils * sizeof(float));
 	for (uint32_t i = n; i < l->n && !st; i++) {
 		memset(l->host + i * l->per_draw, 0, plane); /* M0, the first map */
 		st = b->upload(l->spins + i * l->per_draw, l->host + i * l->per_draw, plane);

@@ -30,7 +30,7 @@ struct device_lane {
 	void **recorded;
 	void **tables;       /* page-locked, of each history */
 	float *spins, *host; /* of the device; page-locked */
-	size_t per_draw;     /* numbers of a draw's maps */
+	size_t per_draw, per_coils; /* numbers of a draw's maps, and of its coils, after all maps */
 };
 /* Everything but numbers, for chunks of up to `room` draws like these n. All of a lane happens in the
  * queue chosen by its caller. Close it whatever comes. */
