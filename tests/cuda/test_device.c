@@ -64,6 +64,7 @@ int main(int argc, char **argv)
 					    cmocka_unit_test(sequences) };
 	struct text why;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* rows count, even of a run that is cut off */
 	text_init(&why);
 	if (backend_open(&device, &why, "cuda")) {
 		printf("skipped: %s\n", precess_error());
