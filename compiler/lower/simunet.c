@@ -6,8 +6,10 @@
  *   - per coherence pathway that is not at k = 0 a plane wave exp(2 pi i k.r) as two channels, and a
  *     complex head multiplied by it, so that the U-Net draws smooth images only;
  *   - where off-resonance is a map and a train reads it: displacement and first-order image as
- *     channels, and that image as the base which the U-Net corrects in its phase.
- * With one pathway at k = 0 and no train this is the paper's network. */
+ *     channels, and that image as the base which the U-Net corrects in its phase;
+ *   - where one excitation is refocused for every line: the first-order image that the acquired
+ *     window shows, as channels, as the base, and as a wave of its own head: B1 multiplies it.
+ * With one pathway at k = 0 and nothing else this is the paper's network. */
 #include "compiler/lower/lower.h"
 
 #include <math.h>
@@ -65,21 +67,31 @@ static void add_maps(struct building *b)
 	}
 }
 
+static void show(struct building *b, const char *const *plane, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		b->channel[b->in.n_channel++] = (struct net_channel){
+			.kind = NET_CHANNEL_EXTRA,
+			.name = plane[i],
+			.sub = 1,
+			.scale = 1,
+		};
+}
+
 static void add_base(struct building *b)
 {
 	static const char *const shown[] = { "shift", "size", "slope_x", "slope_y" };
 	static const char *const base[] = { "base_re", "base_im" }, *const turn[] = { "turn_re",
 										      "turn_im" };
 
-	for (size_t i = 0; i < PRECESS_COUNT(shown); i++)
-		b->channel[b->in.n_channel++] = (struct net_channel){
-			.kind = NET_CHANNEL_EXTRA,
-			.name = shown[i],
-			.sub = 1,
-			.scale = 1,
-		};
 	b->in.base = base;
-	b->in.rotate = turn;
+	if (program_bends(b->p)) {
+		show(b, shown, PRECESS_COUNT(shown));
+		b->in.rotate = turn;
+	} else {
+		show(b, base, PRECESS_COUNT(base));
+		b->in.gain = true;
+	}
 }
 
 /* ------------------------------------------------------------------ waves */
@@ -164,7 +176,7 @@ precess_status lower_network(struct net **out, const struct program *p,
 	}
 	if (t->derived) {
 		add_waves(&b);
-		if (program_bends(p))
+		if (program_bends(p) || program_refocuses(p))
 			add_base(&b);
 	}
 	b.in.name = p->name;

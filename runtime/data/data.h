@@ -2,9 +2,10 @@
  * them.
  *
  * Sample i is a function of (recipe, seed, i) and nothing else: not of threads, shards, or of
- * what was made before it. Images that a device makes differ in their last bits, so recipes name it. It holds the image (a label), the parameters, the maps brought down
- * to `sub` x `sub` sub-pixels per pixel, and, where off-resonance bends a train, the first-order
- * image that a network starts from. Axes as in object.h. Ownership: a source borrows its
+ * what was made before it. Images that a device makes differ in their last bits, so recipes name
+ * it. It holds the image (a label), the parameters, the maps brought down to `sub` x `sub` sub-pixels
+ * per pixel, and, where off-resonance bends a train or every line is refocused, the first-order image
+ * that a network starts from. Axes as in object.h. Ownership: a source borrows its
  * program; samples, streams and files are freed by their *_free. */
 #ifndef RUNTIME_DATA_DATA_H
 #define RUNTIME_DATA_DATA_H

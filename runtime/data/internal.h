@@ -100,5 +100,8 @@ precess_status data_file_read_packed(struct data_packed **out, const struct data
 precess_status push_image(float *base, const struct draw *d, const struct maps *m, int nx, int ny);
 /* Pixels per Hz along y. */
 double push_pixels(const struct program *p, const double *value, int ny);
+/* --- seen.c --- */
+/* The same of a sequence that refocuses. */
+precess_status seen_image(float *base, const struct draw *d, const struct maps *m, int nx, int ny);
 
 #endif

@@ -483,8 +483,10 @@ precess_status data_make_from(struct data_sample *s, struct data_maker *m, const
 			bring_down(s->map[k], maps, k, h->sub * h->nx, h->sub * h->ny,
 				   fine / h->sub);
 	}
-	if (s->base)
+	if (s->base && program_bends(m->source->program))
 		TRY(push_image(s->base, m->draw, maps, h->nx, h->ny));
+	else if (s->base)
+		TRY(seen_image(s->base, m->draw, maps, h->nx, h->ny));
 	if (with_image)
 		TRY(simulate(s, m, maps));
 	else

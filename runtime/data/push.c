@@ -193,7 +193,7 @@ static float base_plane(enum data_plane k, const struct data_sample *s, int x, i
 precess_status data_plane_fill(float *out, enum data_plane k, const struct program *p,
 			       const struct data_sample *s)
 {
-	if (!s->base || !s->map[PROGRAM_MAP_dB0])
+	if (!s->base || (k == DATA_shift && !s->map[PROGRAM_MAP_dB0]))
 		return precess_fail(
 			PRECESS_EINVAL,
 			"the sample has no first-order image, which the network asks for");

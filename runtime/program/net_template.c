@@ -393,17 +393,23 @@ static uint32_t add_pair(struct net *net, const char *name, const char *const *p
 	return net_add_input(net, name, c, 2);
 }
 
-static uint32_t add_waves(struct net *net, uint32_t n_wave)
+/* What the first heads are multiplied by. */
+static uint32_t add_waves(struct net *net, const struct net_interface *in)
 {
-	struct net_channel *c = arena_alloc(net->arena, 2 * n_wave * sizeof *c);
+	struct net_channel *c = arena_alloc(net->arena, 2 * (in->n_wave + 1) * sizeof *c);
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < 2 * n_wave; i++)
-		c[i] = (struct net_channel){ .kind = NET_CHANNEL_WAVE,
-					     .index = i / 2,
-					     .part = (int)(i % 2),
+	for (; n < 2 * in->n_wave; n++)
+		c[n] = (struct net_channel){ .kind = NET_CHANNEL_WAVE,
+					     .index = n / 2,
+					     .part = (int)(n % 2),
 					     .sub = 1,
 					     .scale = 1 };
-	return net_add_input(net, "waves", c, 2 * n_wave);
+	for (int part = 0; in->gain && part < 2; part++)
+		c[n++] = (struct net_channel){
+			.kind = NET_CHANNEL_EXTRA, .name = in->base[part], .sub = 1, .scale = 1
+		};
+	return net_add_input(net, "waves", c, n);
 }
 
 static void declare(struct net *net, const struct net_interface *in)
@@ -420,7 +426,8 @@ precess_status net_build_simunet(struct net **out, const struct net_template *t,
 				 const struct net_interface *in)
 {
 	struct net *net = net_create(in->name, in->matrix[0], in->matrix[1]);
-	uint32_t image, x, waves = NET_NONE, base = NET_NONE, turn = NET_NONE;
+	uint32_t image, x, waves = NET_NONE, base = NET_NONE, turn = NET_NONE,
+			   n_wave = in->n_wave + (in->base && in->gain);
 	precess_status st;
 
 	*out = NULL;
@@ -428,8 +435,8 @@ precess_status net_build_simunet(struct net **out, const struct net_template *t,
 	declare(net, in);
 	image = add_image_input(net, t, in);
 	/* Inputs come before layers: net_finish relies on a tensor's number being its turn. */
-	if (in->n_wave)
-		waves = add_waves(net, in->n_wave);
+	if (n_wave)
+		waves = add_waves(net, in);
 	if (in->base)
 		base = add_pair(net, "base", in->base);
 	if (in->rotate)
@@ -440,7 +447,7 @@ precess_status net_build_simunet(struct net **out, const struct net_template *t,
 	if (in->n_param && t->bypass)
 		x = join(net, NET_concat, x, image, "features");
 	x = add_unet(net, x, t->width, t->levels);
-	x = heads(net, x, 2 * ((int)in->n_wave + 1));
+	x = heads(net, x, 2 * ((int)n_wave + 1));
 	if (waves != NET_NONE)
 		x = join(net, NET_modulate, x, waves, "demodulated");
 	if (turn != NET_NONE)

@@ -65,6 +65,40 @@ bool program_bends(const struct program *p)
 	       p->fov[1] > 0;
 }
 
+static bool is_zero(const struct program *p, program_slot s)
+{
+	return p->op[s].op == PROGRAM_CONST && p->op[s].value == 0;
+}
+
+static bool is_use(const struct program *p, uint32_t epoch, const char *use)
+{
+	uint32_t q = p->epoch[epoch].pulse;
+
+	return q != UINT32_MAX && p->pulse[q].use && strcmp(p->pulse[q].use, use) == 0;
+}
+
+bool program_refocuses(const struct program *p)
+{
+	uint32_t n_excitation = 0;
+
+	if (p->n_pathway != 1 || p->n_history != 1 || p->matrix[1] < 1 ||
+	    p->n_readout != (uint32_t)p->matrix[1] || !(p->fov[0] > 0) || !(p->fov[1] > 0) ||
+	    !is_zero(p, p->pathway[0].k[0]) || !is_zero(p, p->pathway[0].k[1]) ||
+	    program_bends(p))
+		return false;
+	for (uint32_t i = 0; i < p->n_epoch; i++) {
+		if (p->epoch[i].pulse != UINT32_MAX && !is_use(p, i, "refocusing") &&
+		    !is_use(p, i, "excitation"))
+			return false;
+		n_excitation += is_use(p, i, "excitation");
+	}
+	for (uint32_t i = 0; i < p->n_readout; i++) {
+		if (p->readout[i].class_ != PROGRAM_READOUT_LINE)
+			return false;
+	}
+	return n_excitation == 1;
+}
+
 static void free_texts(struct program *p)
 {
 	for (uint32_t i = 0; i < p->n_param && p->param; i++) {

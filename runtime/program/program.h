@@ -218,6 +218,9 @@ const char *program_label_name(enum program_label l);
 const char *program_opcode_name(enum program_opcode op);
 /* Does off-resonance, as a map, bend a train, so that its first-order image can be told? */
 bool program_bends(const struct program *p);
+/* Does all of its image come from one excitation, refocused into one pathway at the middle of k-space,
+ * a line at a time? Then its first-order image is a formula seen through the acquired window. */
+bool program_refocuses(const struct program *p);
 /* The epoch that readout `r` belongs to. */
 uint32_t program_readout_epoch(const struct program *p, uint32_t r);
 

@@ -1,5 +1,6 @@
 /* Where and when each set passes the middle of k-space, which is what a large object shows: the row
- * ky = 0 where kx = 0, counted from the middle of the excitation. With several there is no one time. */
+ * ky = 0 where kx = 0, counted from the middle of the excitation. With several there is no one time.
+ * And the same of every row of a single image. */
 #include "runtime/sim/grid.h"
 #include "runtime/sim/internal.h"
 
@@ -103,6 +104,32 @@ precess_status kspace_centers(struct kspace_center **out, int *n_set, const stru
 	c = NULL;
 out:
 	free(c);
+	grid_free(g);
+	return st;
+}
+
+precess_status kspace_rows(double *time, double offset[2], const struct draw *d)
+{
+	const struct program *p = d->program;
+	struct grid *g = NULL;
+	precess_status st;
+	uint32_t sample;
+	double t = 0;
+
+	if (gridding_applies(d))
+		return precess_fail(PRECESS_ENOTSUP, "readouts move along x and y");
+	TRY(grid_create(&g, d));
+	for (int j = 0; j < g->ny; j++)
+		time[j] = NAN;
+	memcpy(offset, g->offset, sizeof g->offset);
+	for (uint32_t r = 0; r < p->n_readout; r++) {
+		if (g->row[r].set < 0)
+			continue;
+		TRY(middle_of(&sample, &t, d, r, g->row[r].shift[0]));
+		if (g->n_set == 1 && excitations(d, program_readout_epoch(p, r)) == 1)
+			time[g->row[r].row] = t - excitation_before(d, t);
+	}
+out:
 	grid_free(g);
 	return st;
 }

@@ -165,9 +165,42 @@ static void radial(void **state)
 	      " play spoke(i, golden_angle(i), dwell = 5us)\n}\n", 64, "radial");
 }
 
+/* ------------------------------------------------------------------ a density in the window */
+/* Against the double sum, for points and moments of odd and even number and moments between. */
+static void density(void **state)
+{
+	enum { NX = 21, NY = 16, KX = 9, KY = 12 };
+	static double at[2 * NX * NY];
+	static float data[2 * KX * KY];
+	struct kspace k = { .n_set = 1, .nx = KX, .ny = KY, .data = data, .offset = { 0.5, -0.3 } };
+	uint32_t r = 12345;
+
+	(void)state;
+	for (int i = 0; i < 2 * NX * NY; i++)
+		at[i] = (double)((r = r * 1664525u + 1013904223u) >> 8) / (1 << 24) - 0.5;
+	assert_int_equal(kspace_of_density(&k, at, NX, NY), 0);
+	for (int j = 0; j < KY; j++) {
+		for (int i = 0; i < KX; i++) {
+			double kx = i - KX / 2 + 0.5, ky = j - KY / 2 - 0.3, re = 0, im = 0;
+
+			for (int n = 0; n < NX * NY; n++) {
+				double x = (n % NX + 0.5) / NX - 0.5, y = (n / NX + 0.5) / NY - 0.5,
+				       a = -2 * PI * (kx * x + ky * y);
+
+				re += at[2 * n] * cos(a) - at[2 * n + 1] * sin(a);
+				im += at[2 * n] * sin(a) + at[2 * n + 1] * cos(a);
+			}
+			assert_true(fabs((double)data[2 * (j * KX + i)] - re / (NX * NY)) < 1e-7);
+			assert_true(fabs((double)data[2 * (j * KX + i) + 1] - im / (NX * NY)) <
+				    1e-7);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(density),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(partial),
 		cmocka_unit_test(spiral),

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What a network learned, looked into: beside the exact simulator along a field and a parameter, and
-# trained without parts of its inputs. A network that does not see the parameters does worse.
+# trained without parts of its inputs. A network that does not see the parameters does worse. (Of a
+# pulse whose use is not told no first-order image is made, which would leave nothing to learn.)
 set -eu
 precess=$1
 dir=$(mktemp -d)
@@ -33,7 +34,7 @@ map B1  : number    in 0.7 .. 1.3
 geometry fov = [220mm, 220mm], matrix = [16, 16]
 system = ideal
 reset
-play e = hard(90deg, 100us, use = excitation)
+play e = hard(90deg, 100us)
 play epi_train(esp = ESP) with k0 at e.center + TE
 SEQ
 

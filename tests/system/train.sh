@@ -95,8 +95,8 @@ holds "$(number images) > 0 && $(number seconds) >= 1 && $(number seconds) < 20"
 holds "$(awk '$1 == "\"rate\":" { rate = $2 } END { print rate + 0 }' "$dir/out.json") < 1e-4"
 
 # a network that does not learn is stopped, with the cause
-refused 3 "the zero image's is .* inputs do not determine" train --lr 1e-9 --samples 4000 \
-	-o "$dir/zero.h5"
+refused 3 "the zero image's is .* inputs do not determine" train --net paper --lr 1e-9 \
+	--samples 4000 -o "$dir/zero.h5"
 [ ! -e "$dir/zero.h5" ] || fail "a stopped training wrote a model"
 
 # predictions
