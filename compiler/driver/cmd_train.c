@@ -57,7 +57,9 @@ static void share_threads(struct train_command *c)
 		c->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (c->data)
 		return;
-	if (!c->makers)
+	if (!c->makers && c->device && !strncmp(c->device, "cuda", 4))
+		c->makers = c->threads > 1 ? c->threads - 1 : 1; /* the network needs but one */
+	else if (!c->makers)
 		c->makers = (c->threads + 1) / 3 > 1 ? (c->threads + 1) / 3 : 1;
 	c->threads = c->threads > c->makers ? c->threads - c->makers : 1;
 }
@@ -578,7 +580,7 @@ int cmd_train(int argc, char **argv)
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256,
 		  "threads, those that simulate counted (default: all)" },
 		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255,
-		  "threads of them that simulate (a third)" },
+		  "threads of them that make samples (a third; with --device cuda all but one)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a const" },
 		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000,

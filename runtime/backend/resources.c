@@ -1,10 +1,9 @@
 /* What launches take of a multiprocessor, and what that leaves of a card's limits.
  *
- * A launch reaches neither limit with too few warps at work. Dependent multiply-adds follow each other
- * after LATENCY cycles in each of a multiprocessor's SCHEDULERS, one warp each per cycle; bytes take
- * ARRIVAL seconds to come, while each thread waits for some IN_FLIGHT of them (Little's law). Figures
- * of the order that microbenchmarks find from compute capability 7.5 to 9.0; the estimate needs no
- * better. */
+ * A launch reaches neither limit with too few warps at work. Dependent multiply-adds follow each
+ * other after LATENCY cycles in each of a multiprocessor's SCHEDULERS, one warp each per cycle; bytes
+ * take `arrival` seconds, while each thread waits for some IN_FLIGHT of them (Little's law). These
+ * are figures of the order that microbenchmarks find; the estimate needs no better. */
 #include "runtime/backend/backend.h"
 
 #include <math.h>

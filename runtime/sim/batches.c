@@ -1,5 +1,5 @@
-/* Batches from many threads. The caller's thread makes the tables of its draws, hands chunks of draws
- * that are alike to the device's thread, and makes results of what comes back. The device's thread
+/* Batches from many threads. The caller's thread makes the tables of its draws, hands chunks of
+ * draws that are alike to the device's thread, and makes results of what comes back. The device's thread
  * alone talks to the device: it fills one queue while the other computes, and keeps lanes for the
  * schedules that it saw last.
  *
@@ -7,12 +7,11 @@
  * kernels, their geometry and the order of sums do not depend on the company. */
 #include "runtime/sim/device_lane.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Lanes of a queue: random draws come with a few schedules, as the spread of their fields asks for. */
+/* Lanes of a queue: random draws come with a few schedules, as their fields ask for. */
 enum { LANES = 4 };
 
 /* A chunk on its way. */
@@ -151,7 +150,8 @@ out:
 }
 
 /* Once more with all memory, where it did not suffice beside other lanes. */
-static void start(struct sim_batches *s, struct flight f[BACKEND_QUEUES], int queue, struct chunk *c)
+static void start(struct sim_batches *s, struct flight f[BACKEND_QUEUES], int queue,
+		  struct chunk *c)
 {
 	precess_status st = submit(s, &f[queue], queue, c);
 

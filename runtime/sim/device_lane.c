@@ -22,8 +22,9 @@ void device_item_erase(struct device_item *x)
 	sim_plan_erase(&x->sim);
 }
 
-precess_status device_item_open(struct device_item *x, const struct backend *b, const struct draw *d,
-				const struct maps *m, const struct sim_options *o)
+precess_status device_item_open(struct device_item *x, const struct backend *b,
+				const struct draw *d, const struct maps *m,
+				const struct sim_options *o)
 {
 	precess_status st;
 
