@@ -24,6 +24,7 @@ static void print_times(const char *name, int spins, const struct sim_device_tim
 	print_share(t->bytes, t->most_bytes);
 	print_share(t->flops, t->most_flops);
 	printf("\n");
+	fflush(stdout); /* the next may take long */
 }
 
 static json_t *json_times(const char *name, int spins, const struct sim_device_times *t)

@@ -98,6 +98,41 @@ out:
 	return json ? json_failure(c->lang, EXIT_WORLD) : world_error(st);
 }
 
+static json_t *or_null(bool known, json_t *j)
+{
+	if (known)
+		return j;
+	json_decref(j);
+	return json_null();
+}
+
+static json_t *json_launches(const struct sim_launches *a)
+{
+	json_t *j = json_array();
+	for (size_t i = 0; i < a->n; i++) {
+		const struct sim_launch *l = &a->row[i];
+		bool known = l->registers >= 0;
+		json_t *row = json_pack("{s:i, s:s, s:i, s:b, s:b, s:i, s:f, s:f, s:f, s:s}", "history",
+					(int)l->history, "launch", l->op, "variant", (int)l->variant, "transform",
+					l->transform, "compiled_at_run_time", l->specialised, "shared",
+					(int)l->shared, "bytes", l->bytes, "flops", l->flops, "seconds",
+					l->seconds, "limit", l->memory_bound ? "memory" : "arithmetic");
+		if (l->transform)
+			json_object_update_new(row, json_pack("{s:i, s:I}", "length", (int)l->length, "batch",
+							      (json_int_t)l->batch));
+		else
+			json_object_update_new(row, json_pack("{s:[i,i,i], s:i}", "grid", (int)l->grid[0],
+							      (int)l->grid[1], (int)l->grid[2], "block",
+							      (int)l->block));
+		json_object_set_new(row, "registers", or_null(known, json_integer(l->registers)));
+		json_object_set_new(row, "static_shared", or_null(known, json_integer(l->static_shared)));
+		json_object_set_new(row, "local", or_null(known, json_integer(l->stack)));
+		json_object_set_new(row, "occupancy", or_null(known, json_real(l->occupancy)));
+		json_array_append_new(j, row);
+	}
+	return j;
+}
+
 /* What a batch of draws of an object is on a device; no device is needed. */
 struct launch_options {
 	const char *device, *card;
@@ -108,26 +143,26 @@ struct launch_options {
 static int report_launches(const char *file, const struct compile_options *o, struct launch_options *l)
 {
 	struct scene s;
-	struct text t;
+	struct sim_launches t = { 0 };
 	if (strncmp(l->device, "cuda", 4))
 		return usage_error("explain", "--device cuda is the only one that has launches");
 	if (!l->scene.spins)
 		l->scene.spins = 512;
 	int rc = scene_open(&s, file, o, &l->scene);
-	text_init(&t);
 	if (!rc) {
 		precess_status st = sim_explain_launches(&t, s.draw, s.maps, &l->scene.sim, l->batch, l->card);
 		if (!st && o->json)
-			json_put(json_pack("{s:b, s:s, s:s}", "ok", 1, "sequence", s.compiled.program->name,
-					   "table", t.data));
+			json_put(json_pack("{s:b, s:s, s:o, s:s}", "ok", 1, "sequence",
+					   s.compiled.program->name, "launches", json_launches(&t), "table",
+					   t.table.data));
 		else if (!st)
-			fputs(t.data, stdout);
+			fputs(t.table.data, stdout);
 		else
 			rc = o->json ? EXIT_WORLD : world_error(st);
 	}
 	if (rc && o->json)
 		json_failure(s.compiled.lang, rc);
-	text_free(&t);
+	sim_launches_free(&t);
 	scene_close(&s);
 	return rc;
 }

@@ -6,7 +6,7 @@
 #include "runtime/data/data.h"
 
 struct generate_options {
-	const char *output, *object, *shard;
+	const char *output, *object, *shard, *device;
 	int n, seed, threads, spins, sub, reuse;
 	double smooth_mm, tolerance;
 	bool join, quiet, json;
@@ -18,7 +18,7 @@ static int failed(struct lang *l, bool json, precess_status st)
 }
 
 static void report(const struct generate_options *o, const struct program *p,
-		   const struct data_generated *g)
+		   const struct data_generated *g, const char *backend)
 {
 	double fresh = (double)(g->n - g->resumed), rate = g->seconds > 0 ? fresh / g->seconds : 0;
 	if (o->json) {
@@ -27,7 +27,8 @@ static void report(const struct generate_options *o, const struct program *p,
 				      g->seconds, "samples_per_second", rate, "bytes", g->bytes, "output",
 				      o->output);
 		if (p)
-			json_object_set_new(j, "sequence", json_string(p->name));
+			json_object_update_new(j, json_pack("{s:s, s:s}", "sequence", p->name, "backend",
+							    backend));
 		json_put(j);
 		return;
 	}
@@ -36,7 +37,7 @@ static void report(const struct generate_options *o, const struct program *p,
 	if (g->resumed)
 		printf(", %llu of them by an earlier run", (unsigned long long)g->resumed);
 	if (p)
-		printf(", %.3g samples/s", rate);
+		printf(", %.3g samples/s on %s", rate, backend);
 	printf("\n");
 }
 
@@ -46,7 +47,7 @@ static int join(const struct generate_options *o, const struct option_list *file
 	precess_status st = data_join(&g, o->output, files->item, files->n);
 	if (st)
 		return failed(NULL, o->json, st);
-	report(o, NULL, &g);
+	report(o, NULL, &g, NULL);
 	return EXIT_OK;
 }
 
@@ -71,6 +72,7 @@ static int generate(const struct generate_options *o, const struct program *p, s
 		.reuse = o->reuse,
 		.smooth = o->smooth_mm * 1e-3,
 		.tolerance = o->tolerance,
+		.device = o->device,
 	};
 	struct data_source *s;
 	struct data_generated done;
@@ -79,11 +81,11 @@ static int generate(const struct generate_options *o, const struct program *p, s
 	if (st)
 		return failed(l, o->json, st);
 	st = data_generate(&done, s, g);
+	int rc = st ? failed(l, o->json, st) : EXIT_OK;
+	if (!st)
+		report(o, p, &done, data_source_backend(s));
 	data_source_free(s);
-	if (st)
-		return failed(l, o->json, st);
-	report(o, p, &done);
-	return EXIT_OK;
+	return rc;
 }
 
 static int open_and_generate(struct generate_options *o, const char *path,
@@ -126,6 +128,7 @@ int cmd_generate(int argc, char **argv)
 		{ "--smooth", NULL, OPTION_REAL, &o.smooth_mm, 0, 100, "FWHM in mm of a blur of the object (0)" },
 		{ "--tolerance", NULL, OPTION_REAL, &o.tolerance, 1e-14, 1, "error of the simulation, relative to the largest sample (1e-4)" },
 		{ "--threads", NULL, OPTION_INT, &o.threads, 1, 256, "threads (default: all); the data do not depend on it" },
+		{ "--device", NULL, OPTION_TEXT, &o.device, 0, 0, "that makes the images: auto, cpu, cuda[:N] (cpu)" },
 		{ "--output", "-o", OPTION_TEXT, &o.output, 0, 0, "data set to write, HDF5; kept as FILE.partial until complete" },
 		{ "--quiet", "-q", OPTION_FLAG, &o.quiet, 0, 0, "no progress" },
 		{ "--json", NULL, OPTION_FLAG, &o.json, 0, 0, "one JSON object on standard output" },

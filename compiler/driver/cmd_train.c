@@ -26,7 +26,9 @@ static void share_threads(struct train_command *c)
 		c->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (c->data)
 		return;
-	if (!c->makers)
+	if (!c->makers && c->device && !strncmp(c->device, "cuda", 4))
+		c->makers = c->threads > 1 ? c->threads - 1 : 1; /* the network needs but one */
+	else if (!c->makers)
 		c->makers = (c->threads + 1) / 3 > 1 ? (c->threads + 1) / 3 : 1;
 	c->threads = c->threads > c->makers ? c->threads - c->makers : 1;
 }
@@ -68,6 +70,7 @@ static precess_status open_all(struct training *r)
 		.sub = samples_sub(r),
 		.reuse = c->reuse,
 		.makers = c->makers,
+		.device = c->device,
 		.smooth = c->smooth_mm * 1e-3,
 		.spread = r->t.spread,
 		.view = r->view,
@@ -304,11 +307,11 @@ int cmd_train(int argc, char **argv)
 		{ "--precision", NULL, OPTION_TEXT, &c.precision, 0, 0,
 		  "of activations: f32 or bf16; on a GPU also tf32 (f32)" },
 		{ "--device", NULL, OPTION_TEXT, &c.device, 0, 0,
-		  "that trains: auto, cpu, cuda[:N] (cpu)" },
+		  "that trains and makes the images: auto, cpu, cuda[:N] (cpu)" },
 		{ "--threads", NULL, OPTION_INT, &c.threads, 1, 256,
 		  "threads, those that simulate counted (default: all)" },
 		{ "--makers", NULL, OPTION_INT, &c.makers, 1, 255,
-		  "threads of them that simulate (a third)" },
+		  "threads of them that make samples (a third; with --device cuda all but one)" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a const" },
 		OPTION_LIBRARY_PATH(c.compile.library),
 		{ "--validate", NULL, OPTION_INT, &c.validate, 0, 100000,

@@ -30,6 +30,7 @@ struct learn_feed_options {
 	uint64_t seed, first; /* first: image that training goes on with */
 	uint64_t use;     /* samples of `data`, from its first on; 0: all */
 	int sub, reuse, makers;
+	const char *device; /* that makes the images; NULL: the processor */
 	double smooth, spread;
 	struct data_view *view;     /* a task: what its network sees; NULL: Simu-Net */
 	struct learn_model *engine; /* makes the images of a task; NULL: the simulator */
@@ -40,6 +41,8 @@ precess_status learn_feed_create(struct learn_feed **out, const struct program *
 void learn_feed_free(struct learn_feed *f);
 /* The object its samples are drawn from. */
 const char *learn_feed_object(const struct learn_feed *f);
+/* Whose bits its images have (data.h); "cpu" also where they are not made here. */
+const char *learn_feed_backend(const struct learn_feed *f);
 struct train_source learn_feed_source(struct learn_feed *f);
 
 /* ------------------------------------------------------------------ scores */

@@ -60,6 +60,7 @@ static precess_status open_stream(struct learn_feed *f)
 		.fine = f->o.sub > 4 || 4 % f->o.sub ? f->o.sub : 4,
 		.no_image = f->o.engine != NULL,
 		.no_base = f->o.view && !f->o.engine,
+		.device = f->o.device,
 	};
 	precess_status st;
 	TRY(data_source_create(&f->source, f->p, &r));
@@ -278,6 +279,11 @@ void learn_feed_free(struct learn_feed *f)
 const char *learn_feed_object(const struct learn_feed *f)
 {
 	return f->object;
+}
+
+const char *learn_feed_backend(const struct learn_feed *f)
+{
+	return f->source ? data_source_backend(f->source) : "cpu";
 }
 
 struct train_source learn_feed_source(struct learn_feed *f)

@@ -86,6 +86,8 @@ void training_record(struct training *r)
 			    r->engine.model->sequence, r->engine.model->image);
 	if (c->use)
 		text_printf(x, "use %d\n", c->use);
+	if (strcmp(learn_feed_backend(r->feed), "cpu"))
+		text_printf(x, "images of %s\n", learn_feed_backend(r->feed));
 	if (!c->data)
 		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse,
 			    text_double(b[4], c->smooth_mm));

@@ -74,7 +74,7 @@ static precess_status open_at(const struct backend **out, struct text *why, cons
 		return st;
 	n = b->devices();
 	if (n <= 0)
-		return backend_failed(b, PRECESS_EDEVICE, "no device");
+		return backend_failed(b, PRECESS_EDEVICE, "no device (auto takes the processor then)");
 	if (index >= n)
 		return precess_fail(PRECESS_EDEVICE, "%s:%d: there %s %d of them", name, index,
 				    n == 1 ? "is" : "are", n);

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Rises with every change of struct backend, ops.def or the tables of runtime/bloch. */
-#define BACKEND_VERSION 2
+#define BACKEND_VERSION 3
 
 #define OP_ARGS \
 	(const struct bloch_launch *l, const struct bloch_memory *m, const struct bloch_schedule *s)
@@ -44,7 +44,7 @@ struct backend {
 	/* Seconds between two calls on the device's own clock; begin != 0 starts it. */
 	precess_status (*timer)(double *seconds, int begin);
 	/* A list with its memory and tables, submitted as one by `replay`; numbers in the tables may
-	 * change between replays. */
+	 * change between replays. Replayed and forgotten in the queue in which it was recorded. */
 	precess_status (*record)(void **out, const struct bloch_launch *l, uint32_t n,
 				 const struct bloch_memory *m, const struct bloch_schedule *s);
 	precess_status (*replay)(void *recorded);
@@ -128,15 +128,44 @@ extern const struct backend_header {
 	const char *name, *text;
 } backend_headers[];
 
-/* ------------------------------------------------------------------ cards */
+/* ------------------------------------------------------------------ cards (resources.c) */
 /* Limits of cards that people have (cards.def), for estimates. */
 struct backend_card {
 	const char *name;
 	double bytes, flops; /* per second */
+	int arch, multiprocessors;
 };
 const struct backend_card *backend_card_find(const char *name); /* NULL: none */
 /* "H200, H100, ..." */
 void backend_card_names(struct text *out);
+
+/* What a kernel takes, as the build's assembler said; the last has arch 0. Without a toolkit there is
+ * none. */
+extern const struct backend_resources {
+	int arch;
+	const char *op;
+	int variant;   /* -1: the kernel has one build */
+	int registers; /* per thread */
+	int shared;    /* bytes of a block, besides those that the launch asks for */
+	int stack;     /* bytes of local memory per thread: arrays that a table indexes, and spills */
+	int spilled;   /* bytes of stores and loads because registers ran out */
+} backend_resources[];
+/* NULL: not known, as of transforms and of what is compiled at run time. */
+const struct backend_resources *backend_resources_find(const struct bloch_launch *l, int arch);
+/* Blocks of a launch that a multiprocessor holds at a time, at most; r may be NULL: not bound by
+ * registers. 0: the architecture is not known (architectures.def). */
+int backend_blocks(const struct bloch_launch *l, const struct backend_resources *r, int arch);
+/* The share of its warps that are then in use. */
+double backend_occupancy(const struct bloch_launch *l, int blocks, int arch);
+/* Seconds of a launch on a card: for its bytes and for its operations, each with as many warps as
+ * there are blocks and room for. */
+struct backend_times {
+	double memory, arithmetic;
+	int blocks; /* as of backend_blocks; 0: not known */
+};
+struct backend_times backend_estimate(const struct bloch_launch *l,
+					 const struct backend_resources *r,
+					 const struct backend_card *card);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Floating-point operations of the pieces of spin.h, a multiply-add counted as two. */
 static const struct {
@@ -83,7 +82,7 @@ struct backend_sizes backend_measure(const struct bloch_schedule *s)
 	size_t row = has_rows(s) ? c * s->n_line * s->terms * nx * pair : 0;
 	struct backend_sizes z = { 0 };
 
-	z.spins = c * BLOCH_MAPS * n * word;
+	z.spins = c * (BLOCH_MAPS + 2 * (size_t)s->n_coil) * n * word;
 	z.map = c * s->n_map * 12 * n * word;
 	z.slot = s->n_slot > BLOCH_SLOTS ? c * s->n_slot * n * pair : 0;
 	z.view = c * s->n_view * n * pair;
@@ -162,7 +161,7 @@ static void add_state(struct list *a, double n)
 	if (s->n_map) {
 		l = add_threads(a, BACKEND_OP_pulses, spins_of(s), s->n_map);
 		l->flops = n * stored;
-		l->bytes = (double)(a->size.map + a->size.spins);
+		l->bytes = (double)a->size.map + n * BLOCH_MAPS * sizeof(float);
 	}
 	for (uint32_t i = 0; i < s->n_epoch; i++) {
 		const struct bloch_epoch *e = &s->epoch[i];
@@ -185,10 +184,21 @@ static void add_state(struct list *a, double n)
 		     : s->n_slot <= BLOCH_SLOTS ? BLOCH_SLOTS
 						: 0;
 	l->flops = n * spin * (s->nz ? s->nz : 1);
-	l->bytes = (double)(a->size.spins + a->size.view) +
+	l->bytes = n * (BLOCH_MAPS * sizeof(float) + s->n_look * sizeof(struct spin_complex)) +
 		   n * loads * 12 * sizeof(float) * (s->nz ? s->nz : 1);
 	for (uint32_t i = 0; i < s->n_order && a->size.slot; i++)
 		l->bytes += n * 2.0 * 3 * sizeof(struct spin_complex);
+}
+
+static void add_receive(struct list *a, double n)
+{
+	const struct bloch_schedule *s = a->s;
+	struct bloch_launch *l = add_threads(a, BACKEND_OP_receive, spins_of(s), s->n_coil);
+
+	/* a view is read by all coils */
+	l->bytes = n * sizeof(struct spin_complex) *
+		   (s->n_coil + s->n_look * (1.0 + s->n_coil));
+	l->flops = n * 6.0 * s->n_look * s->n_coil;
 }
 
 /* Lines that one thread works on together: the accumulators must stay in registers. */
@@ -318,6 +328,8 @@ static precess_status make(struct list *a)
 	precess_status st;
 
 	add_state(a, n);
+	if (s->n_coil)
+		add_receive(a, n);
 	if (s->n_ray)
 		add_rays(a, n);
 	if (s->n_group)
@@ -394,25 +406,4 @@ precess_status backend_plan_verify(const struct bloch_launch *l, uint32_t n,
 					    s->terms, BLOCH_TERMS);
 	}
 	return PRECESS_OK;
-}
-
-/* ------------------------------------------------------------------ cards */
-static const struct backend_card cards[] = {
-#define CARD(name, gbytes, tflops) { #name, gbytes * 1e9, tflops * 1e12 },
-#include "runtime/backend/cards.def"
-#undef CARD
-};
-
-const struct backend_card *backend_card_find(const char *name)
-{
-	for (size_t i = 0; i < PRECESS_COUNT(cards); i++)
-		if (!name || !strcasecmp(name, cards[i].name))
-			return &cards[i];
-	return NULL;
-}
-
-void backend_card_names(struct text *out)
-{
-	for (size_t i = 0; i < PRECESS_COUNT(cards); i++)
-		text_printf(out, "%s%s", i ? ", " : "", cards[i].name);
 }

@@ -122,7 +122,9 @@ struct bloch_fan_numbers {
 
 struct bloch_schedule {
 	int nx, ny, nz;        /* nz = 0: coherence orders */
-	uint32_t n_draw, n_slot, n_epoch, n_order, n_view, n_pulse, n_map, n_field;
+	uint32_t n_draw, n_slot, n_epoch, n_order, n_pulse, n_map, n_field;
+	/* What readouts see: of all spins alike, n_look; then, with coils, the same by each of them. */
+	uint32_t n_look, n_view, n_coil;
 	uint32_t n_line, n_shape, n_group, n_piece, n_sample, terms, parts;
 	uint32_t n_train, n_divide, rates, taps_train; /* rates: groups of trains */
 	uint32_t n_fan, fan_cells, fan_center, fan_shape, taps_fan;
@@ -148,10 +150,30 @@ SPIN_HD struct spin bloch_spin(const float *spins, size_t n, uint32_t draw, size
 	return s;
 }
 
+/* View `look` as a coil sees it, the first being 0; coil < 0: as it is. */
+SPIN_HD uint32_t bloch_view(const struct bloch_schedule *s, uint32_t look, int coil)
+{
+	return look + s->n_look * (uint32_t)(coil + 1);
+}
+
+/* The sensitivity of a coil at spin i. */
+SPIN_HD struct spin_complex bloch_coil(const float *spins, size_t n, const struct bloch_schedule *s,
+				       uint32_t draw, uint32_t coil, size_t i)
+{
+	const float *p = spins + (size_t)s->n_draw * BLOCH_MAPS * n +
+			 ((size_t)draw * s->n_coil + coil) * 2 * n + i;
+	struct spin_complex v;
+
+	v.re = p[0];
+	v.im = p[n];
+	return v;
+}
+
 /* ------------------------------------------------------------------ memory and launches */
 /* MEMORY(type, name, count): what a history needs besides its tables, in numbers per draw.
  *
- *     spins    [5][spin]               m0, r1, r2, f, b1; spin = iy nx + ix
+ *     spins    [5][spin]               m0, r1, r2, f, b1; spin = iy nx + ix. After those of all
+ *                                      draws the sensitivities: [coil][re, im][spin]
  *     map      [pulse][12][spin]       of the first n_map pulses, as struct spin_map
  *     slot     [slot][spin]            only where a thread cannot keep them
  *     view     [view][spin]            what the readouts of an epoch see

@@ -10,7 +10,7 @@ thread_local const void **cuda_probe;
 /* A list that was recorded; what it needs to run is copied. */
 struct recorded {
 	struct bloch_launch *l;
-	uint32_t n;
+	uint32_t n, held; /* held: launches whose plans are */
 	struct bloch_memory m;
 	struct bloch_schedule s;
 #ifdef __CUDACC__
@@ -40,14 +40,21 @@ static bool is_transform(int op)
 }
 
 /* Plans take memory, and a list that is being recorded may not. */
-static precess_status prepare(const struct bloch_launch *l, uint32_t n)
+static precess_status hold_plans(struct recorded *r)
 {
 	precess_status st = PRECESS_OK;
 
-	for (uint32_t i = 0; i < n && !st; i++)
-		if (is_transform(l[i].op))
-			st = cuda_transform_prepare(l[i].length, l[i].batch);
+	for (; r->held < r->n && !st; r->held += !st)
+		if (is_transform(r->l[r->held].op))
+			st = cuda_transform_hold(r->l[r->held].length, r->l[r->held].batch);
 	return st;
+}
+
+static void release_plans(struct recorded *r)
+{
+	for (uint32_t i = 0; i < r->held; i++)
+		if (is_transform(r->l[i].op))
+			cuda_transform_release(r->l[i].length, r->l[i].batch);
 }
 
 #ifdef __CUDACC__
@@ -405,6 +412,7 @@ static void forget(void *recorded)
 	if (!r)
 		return;
 	forget_graph(r);
+	release_plans(r);
 	free(r->l);
 	free(r);
 }
@@ -426,7 +434,7 @@ static precess_status record(void **out, const struct bloch_launch *l, uint32_t 
 	r->n = n;
 	r->m = *m;
 	r->s = *s;
-	if ((st = prepare(l, n)) || (st = capture(r))) {
+	if ((st = hold_plans(r)) || (st = capture(r))) {
 		forget(r);
 		return st;
 	}

@@ -138,8 +138,11 @@ SPIN_HD void land_row(const struct warp *o, unsigned lane, const struct column *
 	}
 }
 
+/* Shared memory leaves room for this many blocks, or fewer: registers need not be saved for more. */
+enum { RESIDENT = 4 };
+
 /* Block: column x, a group of rates, up to 4 terms. */
-__global__ void __launch_bounds__(BACKEND_THREADS)
+__global__ void __launch_bounds__(BACKEND_THREADS, RESIDENT)
 	k_deposit(struct spin_complex *circle, float *total, const struct spin_complex *view,
 		  const float *spins, struct bloch_schedule s, unsigned index, unsigned channels)
 {
@@ -280,7 +283,7 @@ SPIN_HD void land_column(const struct warp *o, unsigned lane, const struct bloch
 }
 
 /* Block: row y, up to 4 fans. */
-__global__ void __launch_bounds__(BACKEND_THREADS)
+__global__ void __launch_bounds__(BACKEND_THREADS, RESIDENT)
 	k_spread(struct spin_complex *strip, const struct spin_complex *view, const float *spins,
 		 struct bloch_schedule s, unsigned channels)
 {

@@ -33,10 +33,22 @@ else()
   message(STATUS "devices: cpu (no CUDA backend: PRECESS_CUDA=${PRECESS_CUDA}, or no toolkit)")
 endif()
 
+# backend_cuda.so, and the table of what its kernels need: a part of the program, which plans launches
+# where no device is.
 function(precess_cuda_backend)
-  if(NOT precess_cuda)
-    return()
+  set(objects "")
+  if(precess_cuda)
+    precess_cuda_library()
+    set(objects $<TARGET_OBJECTS:backend_cuda>)
   endif()
+  add_custom_command(OUTPUT ${generated}/kernel_resources.c
+    DEPENDS ${objects} ${CMAKE_SOURCE_DIR}/runtime/cuda/resources.cmake
+    COMMAND ${CMAKE_COMMAND} -DOUT=${generated}/kernel_resources.c "-DOBJECTS=${objects}"
+      -P ${CMAKE_SOURCE_DIR}/runtime/cuda/resources.cmake VERBATIM)
+  target_sources(runtime_backend PRIVATE ${generated}/kernel_resources.c)
+endfunction()
+
+function(precess_cuda_library)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/cuda/*.cu)
   add_library(backend_cuda MODULE ${sources} ${CMAKE_SOURCE_DIR}/runtime/base/status.c)
   set_target_properties(backend_cuda PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY
@@ -45,5 +57,8 @@ function(precess_cuda_backend)
   target_link_libraries(backend_cuda PRIVATE CUDA::cufft)
   # a call of the host from a kernel is else a warning, and the kernel is left empty
   target_compile_options(backend_cuda PRIVATE
-    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror cross-execution-space-call>")
+    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror cross-execution-space-call>"
+    $<$<COMPILE_LANGUAGE:CUDA>:--resource-usage>)
+  set(launcher sh ${CMAKE_SOURCE_DIR}/runtime/cuda/resources.sh ${CMAKE_CUDA_COMPILER_LAUNCHER})
+  set_target_properties(backend_cuda PROPERTIES CUDA_COMPILER_LAUNCHER "${launcher}")
 endfunction()

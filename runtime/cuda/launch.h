@@ -76,8 +76,10 @@ extern "C" {
 #define OP(name, doc) precess_status cuda_##name OP_ARGS;
 #include "runtime/backend/ops.def"
 #undef OP
-/* Makes the plan of a transform: not possible while a list is being recorded. */
-precess_status cuda_transform_prepare(uint32_t length, size_t batch);
+/* Makes the plan of a transform, or finds it, for a list in this queue: not possible while it is being
+ * recorded. It stays until released as often. */
+precess_status cuda_transform_hold(uint32_t length, size_t batch);
+void cuda_transform_release(uint32_t length, size_t batch);
 /* The kernel of l->special, with the arguments of a state kernel. */
 precess_status cuda_launch_special(const struct bloch_launch *l, const struct bloch_memory *m,
 				   const struct bloch_schedule *s);

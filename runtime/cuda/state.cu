@@ -111,6 +111,23 @@ __global__ void __launch_bounds__(BACKEND_THREADS)
 	}
 }
 
+/* Thread: a spin and a coil. */
+__global__ void __launch_bounds__(BACKEND_THREADS)
+	k_receive(struct spin_complex *view, const float *spins, struct bloch_schedule s)
+{
+	size_t n = (size_t)s.nx * (size_t)s.ny;
+	size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+	uint32_t coil = blockIdx.y, draw = blockIdx.z;
+	struct spin_complex by;
+
+	if (i >= n)
+		return;
+	by = bloch_coil(spins, n, &s, draw, coil, i);
+	view += (size_t)draw * s.n_view * n + i;
+	for (uint32_t v = 0; v < s.n_look; v++)
+		view[bloch_view(&s, v, (int)coil) * n] = spin_times(view[v * n], by);
+}
+
 /* ------------------------------------------------------------------ operations */
 precess_status cuda_pulses OP_ARGS
 {
@@ -132,5 +149,11 @@ precess_status cuda_state OP_ARGS
 	if (l->special)
 		return cuda_launch_special(l, m, s);
 	LAUNCH_THREADS(kernel, l, m->view, m->slot, m->spins, m->map, *s);
+	return PRECESS_OK;
+}
+
+precess_status cuda_receive OP_ARGS
+{
+	LAUNCH_THREADS(k_receive, l, m->view, m->spins, *s);
 	return PRECESS_OK;
 }

@@ -122,7 +122,7 @@ SPIN_HD struct spin_map epoch_pulse(const struct place *p, int kind, int index,
 SPIN_HD void show(struct spin_complex *view, const struct place *p, uint32_t index,
 		  struct spin_complex v, bool add)
 {
-	const struct bloch_view_numbers *q = &p->s->look[(size_t)p->draw * p->s->n_view + index];
+	const struct bloch_view_numbers *q = &p->s->look[(size_t)p->draw * p->s->n_look + index];
 	struct spin_complex *to = view + ((size_t)p->draw * p->s->n_view + index) * p->n + p->i, w;
 	float turns = q->phase - spin_turns(p->z, q->kz);
 
@@ -203,7 +203,7 @@ SPIN_HD bool begin(struct place *p, struct spin_complex *view, const float *spin
 	p->x = spin_position((int)(i % (size_t)s->nx), s->nx);
 	p->y = spin_position((int)(i / (size_t)s->nx), s->ny);
 	p->z = 0;
-	for (uint32_t v = 0; v < s->n_view; v++)
+	for (uint32_t v = 0; v < s->n_look; v++)
 		view[((size_t)draw * s->n_view + v) * p->n + i] = zero;
 	return p->me.m0 > 0;
 }

@@ -4,62 +4,95 @@
 #ifdef __CUDACC__
 #include <cufft.h>
 
-/* Plans by length and number, kept for the life of the process; a run uses a few. Each queue has its
- * own: the work space of a plan is not to be used twice at a time. */
-enum { PLANS = 32 };
+/* Plans by length and number, kept for those to come; a run uses a few. Each queue has its own: the
+ * work space of a plan is not to be used twice at a time. Recorded lists hold theirs. */
+enum { PLANS = 64 };
 static struct known {
-	int device, n, batch;
+	int device, n, batch, held;
 	cudaStream_t queue;
 	cufftHandle plan;
 } known[PLANS];
 static int n_known;
 
-static precess_status plan_of(cufftHandle *out, uint32_t n, size_t batch)
+static struct known *find(const struct known *k)
 {
-	struct known k = { 0, (int)n, (int)batch, cuda_queue(), 0 };
+	for (int i = 0; i < (n_known < PLANS ? n_known : PLANS); i++)
+		if (known[i].device == k->device && known[i].n == k->n &&
+		    known[i].batch == k->batch && known[i].queue == k->queue)
+			return &known[i];
+	return NULL;
+}
+
+/* Where a new one goes: in turn, but not over one that is held. */
+static struct known *room(void)
+{
+	for (int i = 0; i < PLANS; i++) {
+		struct known *k = &known[n_known++ % PLANS];
+
+		if (n_known > PLANS && k->held)
+			continue;
+		if (n_known > PLANS)
+			cufftDestroy(k->plan);
+		return k;
+	}
+	return NULL;
+}
+
+static precess_status plan_of(struct known **out, uint32_t n, size_t batch)
+{
+	struct known k = { 0, (int)n, (int)batch, 0, cuda_queue(), 0 };
 	cufftResult r;
 
 	CU(cudaGetDevice(&k.device));
-	for (int i = 0; i < (n_known < PLANS ? n_known : PLANS); i++) {
-		if (known[i].device == k.device && known[i].n == k.n && known[i].batch == k.batch &&
-		    known[i].queue == k.queue) {
-			*out = known[i].plan;
-			return PRECESS_OK;
-		}
-	}
+	if ((*out = find(&k)))
+		return PRECESS_OK;
 	r = cufftPlan1d(&k.plan, k.n, CUFFT_C2C, k.batch);
 	if (r == CUFFT_SUCCESS)
 		r = cufftSetStream(k.plan, k.queue);
 	if (r != CUFFT_SUCCESS)
-		return precess_fail(PRECESS_EDEVICE,
+		return precess_fail(r == CUFFT_ALLOC_FAILED ? PRECESS_ENOMEM : PRECESS_EDEVICE,
 				    "cuFFT: no plan for %zu transforms of length %u "
 				    "(status %d)",
 				    batch, n, (int)r);
-	if (n_known >= PLANS)
-		cufftDestroy(known[n_known % PLANS].plan);
-	known[n_known++ % PLANS] = k;
-	*out = k.plan;
+	if (!(*out = room())) {
+		cufftDestroy(k.plan);
+		return precess_fail(PRECESS_ENOMEM, "cuFFT: too many plans at a time (limit %d)",
+				    PLANS);
+	}
+	**out = k;
 	return PRECESS_OK;
 }
 
-precess_status cuda_transform_prepare(uint32_t length, size_t batch)
+precess_status cuda_transform_hold(uint32_t length, size_t batch)
 {
-	cufftHandle plan = 0;
+	struct known *k;
+	precess_status st = plan_of(&k, length, batch);
 
-	return plan_of(&plan, length, batch);
+	if (!st)
+		k->held++;
+	return st;
+}
+
+void cuda_transform_release(uint32_t length, size_t batch)
+{
+	struct known k = { 0, (int)length, (int)batch, 0, cuda_queue(), 0 }, *found;
+
+	cudaGetDevice(&k.device);
+	if ((found = find(&k)) && found->held)
+		found->held--;
 }
 
 static precess_status run(struct spin_complex *out, struct spin_complex *in,
 			  const struct bloch_launch *l)
 {
-	cufftHandle plan = 0;
+	struct known *k;
 	precess_status st;
 	cufftResult r;
 
-	if ((st = plan_of(&plan, l->length, l->batch)))
+	if ((st = plan_of(&k, l->length, l->batch)))
 		return st;
 	/* cuFFT leaves the input of an out-of-place transform alone */
-	r = cufftExecC2C(plan, (cufftComplex *)in, (cufftComplex *)out, CUFFT_FORWARD);
+	r = cufftExecC2C(k->plan, (cufftComplex *)in, (cufftComplex *)out, CUFFT_FORWARD);
 	if (r != CUFFT_SUCCESS)
 		return precess_fail(PRECESS_EDEVICE, "cuFFT: status %d", (int)r);
 	return PRECESS_OK;
@@ -67,9 +100,13 @@ static precess_status run(struct spin_complex *out, struct spin_complex *in,
 
 #else
 
-precess_status cuda_transform_prepare(uint32_t, size_t)
+precess_status cuda_transform_hold(uint32_t, size_t)
 {
 	return PRECESS_OK;
+}
+
+void cuda_transform_release(uint32_t, size_t)
+{
 }
 
 /* k x modulo n is whole, so no phase is rounded. */

@@ -2,9 +2,10 @@
  * them.
  *
  * Sample i is a function of (recipe, seed, i) and nothing else: not of threads, shards, or of
- * what was made before it. It holds the image (a label), the parameters, the maps brought down
- * to `sub` x `sub` sub-pixels per pixel, and, where it can be told
- * (program_first_order), the first-order image that a network starts from. Axes as in object.h. Ownership: a source borrows its
+ * what was made before it. Images that a device makes differ in their last bits, so recipes name
+ * it. It holds the image (a label), the parameters, the maps brought down to `sub` x `sub` sub-pixels
+ * per pixel, and, where it can be told (program_first_order), the first-order image that a network
+ * starts from. Axes as in object.h. Ownership: a source borrows its
  * program; samples, streams and files are freed by their *_free. */
 #ifndef RUNTIME_DATA_DATA_H
 #define RUNTIME_DATA_DATA_H
@@ -41,6 +42,7 @@ struct data_recipe {
 	bool no_image;    /* leave the images zero: someone else makes them */
 	bool no_base;     /* without first-order images: nobody starts from them */
 	double tolerance; /* of the simulation; 0: 1e-4 */
+	const char *device; /* that makes the images, as in sim_options; NULL: the processor */
 };
 
 struct data_source;
@@ -56,6 +58,8 @@ struct data_shape {
 	bool base;
 };
 const struct data_shape *data_source_shape(const struct data_source *s);
+/* What makes the images: "cpu", or the backend, as recipes name it. */
+const char *data_source_backend(const struct data_source *s);
 
 struct data_sample {
 	struct data_shape shape;

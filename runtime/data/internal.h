@@ -15,8 +15,13 @@ struct data_source {
 	int *first;    /* number of each one's first slice */
 	uint32_t n_object;
 	bool head;  /* drawn afresh: object is empty */
+	struct sim_batches *batches; /* of the device; NULL: the processor */
 	char *text; /* the recipe, for files: equal texts are one set */
 };
+
+/* Samples first, first + 1, ... at once: on a device they share launches. n <= SIM_BATCH. */
+precess_status data_make_some(struct data_sample *const *out, struct data_maker *m, uint64_t first,
+			      int n);
 
 /* One kind of datum of a sample, a dataset of a file. */
 struct data_field {

@@ -27,6 +27,9 @@ struct data_maker {
 	float *coarse; /* a field at the resolution of the image */
 	float *factor; /* of T2, at the spins; NULL: none */
 	double *param;
+	/* of samples that go to the device together: those before the one being made */
+	struct draw *drawn[SIM_BATCH];
+	struct maps *placed[SIM_BATCH];
 };
 
 static bool is_field(int k)
@@ -47,6 +50,22 @@ static uint64_t draw_u64(struct rng *r)
 }
 
 /* ------------------------------------------------------------------ makers */
+static precess_status create_place(struct draw **draw, struct maps **spins,
+				   const struct data_source *s)
+{
+	const struct data_shape *h = &s->shape;
+	precess_status st;
+
+	TRY(draw_create(draw, s->program, NULL, false));
+	TRY(maps_create(spins, h->nx * s->recipe.fine, h->ny * s->recipe.fine, s->fov));
+	for (int k = 0; k < PROGRAM_MAPS; k++) {
+		if (is_field(k) && s->program->map[k].channel)
+			TRY(maps_add(*spins, (enum program_map_kind)k, 0));
+	}
+out:
+	return st;
+}
+
 precess_status data_maker_create(struct data_maker **out, const struct data_source *s)
 {
 	struct data_maker *m = calloc(1, sizeof *m);
@@ -80,13 +99,10 @@ precess_status data_maker_create(struct data_maker **out, const struct data_sour
 			goto out;
 		}
 	}
-	TRY(draw_create(&m->draw, s->program, NULL, false));
 	TRY(sim_prepare(&m->simulator, s->program));
-	TRY(maps_create(&m->spins, h->nx * s->recipe.fine, h->ny * s->recipe.fine, s->fov));
-	for (int k = 0; k < PROGRAM_MAPS; k++) {
-		if (is_field(k) && s->program->map[k].channel)
-			TRY(maps_add(m->spins, (enum program_map_kind)k, 0));
-	}
+	TRY(create_place(&m->draw, &m->spins, s));
+	for (int i = 0; i < SIM_BATCH && s->batches; i++)
+		TRY(create_place(&m->drawn[i], &m->placed[i], s));
 	*out = m;
 	m = NULL;
 out:
@@ -98,6 +114,10 @@ void data_maker_free(struct data_maker *m)
 {
 	if (!m)
 		return;
+	for (int i = 0; i < SIM_BATCH; i++) {
+		maps_free(m->placed[i]);
+		draw_free(m->drawn[i]);
+	}
 	maps_free(m->spins);
 	maps_free(m->anatomy);
 	draw_free(m->draw);
@@ -398,17 +418,16 @@ static precess_status run(struct sim_result **out, struct data_maker *m, const s
 	return sim_prepared_run(out, m->simulator, m->draw, maps, &o);
 }
 
-static precess_status simulate(struct data_sample *s, struct data_maker *m, const struct maps *maps)
+static precess_status put_image(struct data_sample *s, const struct data_maker *m,
+				const struct draw *d, const struct sim_result *r)
 {
 	const struct data_shape *h = &m->source->shape;
 	size_t n = (size_t)h->nx * (size_t)h->ny * (size_t)h->n_set;
-	struct sim_result *r = NULL;
 	struct kspace *k = NULL;
 	float *image = NULL;
 	precess_status st;
 
-	TRY(run(&r, m, maps));
-	TRY(kspace_sort(&k, m->draw, r));
+	TRY(kspace_sort(&k, d, r));
 	if (k->nx != h->nx || k->ny != h->ny || k->n_set != h->n_set) {
 		st = precess_fail(PRECESS_ENOTSUP,
 				  "the images of %s change with its parameters: "
@@ -416,14 +435,26 @@ static precess_status simulate(struct data_sample *s, struct data_maker *m, cons
 				  m->source->program->name, k->n_set, k->nx, k->ny);
 		goto out;
 	}
-	TRY(kspace_image(&image, m->draw, k));
+	TRY(kspace_image(&image, d, k));
 	memcpy(s->image, image, 2 * n * sizeof *image);
+	s->largest = 0;
 	for (size_t i = 0; i < n; i++)
 		s->largest = fmax(s->largest,
 				  hypot((double)image[2 * i], (double)image[2 * i + 1]));
 out:
 	free(image);
 	kspace_free(k);
+	return st;
+}
+
+static precess_status simulate(struct data_sample *s, struct data_maker *m, const struct maps *maps)
+{
+	struct sim_result *r = NULL;
+	precess_status st;
+
+	TRY(run(&r, m, maps));
+	st = put_image(s, m, m->draw, r);
+out:
 	sim_result_free(r);
 	return st;
 }
@@ -463,7 +494,9 @@ out:
 	return st;
 }
 
-precess_status data_make(struct data_sample *s, struct data_maker *m, uint64_t index)
+/* All but the image, where another makes it. */
+static precess_status make_one(struct data_sample *s, struct data_maker *m, uint64_t index,
+			       bool with_image)
 {
 	const struct program *p = m->source->program;
 	struct rng r = rng_make(m->source->recipe.seed, index);
@@ -477,7 +510,67 @@ precess_status data_make(struct data_sample *s, struct data_maker *m, uint64_t i
 	TRY(draw_fields(m, &r));
 	if (m->factor)
 		TRY(spread_t2(m, &r));
-	TRY(data_make_from(s, m, m->spins, m->param, !m->source->recipe.no_image));
+	TRY(data_make_from(s, m, m->spins, m->param, with_image));
 out:
 	return st ? precess_wrap(st, "sample %" PRIu64, index) : st;
+}
+
+/* ------------------------------------------------------------------ on a device */
+/* Of n samples, what is simulated lying in drawn[] and placed[]; those that the device leaves are the
+ * processor's. */
+static precess_status put_images(struct data_sample *const *s, struct data_maker *m, int n)
+{
+	const struct sim_options o = { .tolerance = m->source->recipe.tolerance, .threads = 1,
+				       .quiet = true, .fast = true };
+	const struct draw *d[SIM_BATCH] = { NULL };
+	const struct maps *maps[SIM_BATCH] = { NULL };
+	struct sim_result *r[SIM_BATCH] = { NULL };
+	precess_status st;
+
+	for (int i = 0; i < n; i++) {
+		d[i] = m->drawn[i];
+		maps[i] = m->placed[i];
+	}
+	TRY(sim_batches_run(r, m->source->batches, d, maps, (size_t)n, &o));
+	for (int i = 0; i < n; i++) {
+		if (r[i]) {
+			TRY(put_image(s[i], m, d[i], r[i]));
+			continue;
+		}
+		TRY(draw_set(m->draw, s[i]->param, true));
+		TRY(simulate(s[i], m, maps[i]));
+	}
+out:
+	for (int i = 0; i < n; i++)
+		sim_result_free(r[i]);
+	return st;
+}
+
+precess_status data_make_some(struct data_sample *const *s, struct data_maker *m, uint64_t first,
+			      int n)
+{
+	bool alone = !m->source->batches && !m->source->recipe.no_image;
+	precess_status st = PRECESS_OK;
+
+	for (int i = 0; i < n; i++) {
+		struct draw *d = m->draw;
+		struct maps *spins = m->spins;
+
+		TRY(make_one(s[i], m, first + (uint64_t)i, alone));
+		if (!m->source->batches)
+			continue;
+		m->draw = m->drawn[i];
+		m->spins = m->placed[i];
+		m->drawn[i] = d;
+		m->placed[i] = spins;
+	}
+	if (m->source->batches)
+		st = put_images(s, m, n);
+out:
+	return st;
+}
+
+precess_status data_make(struct data_sample *s, struct data_maker *m, uint64_t index)
+{
+	return data_make_some(&s, m, index, 1);
 }

@@ -145,6 +145,8 @@ static precess_status write_recipe(struct data_source *s)
 		    r->reuse, text_double(b[0], r->smooth), text_double(b[1], r->tolerance));
 	if (r->spread > 0)
 		text_printf(&t, "spread %s\n", text_double(b[0], r->spread));
+	if (s->batches)
+		text_printf(&t, "backend %s\n", sim_batches_backend(s->batches));
 	for (uint32_t i = 0; i < p->n_param; i++)
 		text_printf(&t, "param %s %s %s\n", p->param[i].name,
 			    text_double(b[0], p->param[i].lo), text_double(b[1], p->param[i].hi));
@@ -196,6 +198,8 @@ precess_status data_source_create(struct data_source **out, const struct program
 		s->fov[a] = p->fov[a];
 	TRY(find_shape(s));
 	TRY(find_objects(s));
+	if (!r->no_image)
+		TRY(sim_batches_create(&s->batches, r->device));
 	TRY(write_recipe(s));
 	*out = s;
 	s = NULL;
@@ -208,6 +212,7 @@ void data_source_free(struct data_source *s)
 {
 	if (!s)
 		return;
+	sim_batches_free(s->batches);
 	for (uint32_t i = 0; i < s->n_object; i++)
 		free(s->object[i]);
 	free(s->object);
@@ -221,4 +226,9 @@ void data_source_free(struct data_source *s)
 const struct data_shape *data_source_shape(const struct data_source *s)
 {
 	return &s->shape;
+}
+
+const char *data_source_backend(const struct data_source *s)
+{
+	return s->batches ? sim_batches_backend(s->batches) : "cpu";
 }

@@ -1,6 +1,7 @@
 /* Samples ahead of need: threads make sample i into slot i modulo the number of slots, so the
  * order in which they come out is that of their numbers whatever the threads do. A thread takes
- * the next anatomy's worth of samples at a time: the anatomy is drawn once. */
+ * the next anatomy's worth of samples at a time: the anatomy is drawn once. On a device it takes as
+ * many anatomies as fill a batch, and makes them together. */
 #include "runtime/data/internal.h"
 
 #include <pthread.h>
@@ -36,14 +37,24 @@ static struct slot *slot_of(struct data_stream *s, uint64_t index)
 	return &s->slot[index % (uint64_t)s->n_slot];
 }
 
-/* The samples that share the next anatomy, as far as they are asked for. */
+/* Samples that a thread takes at a time: those of an anatomy; on a device up to a batch. */
+static uint64_t group_size(const struct data_source *s)
+{
+	uint64_t reuse = (uint64_t)s->recipe.reuse;
+
+	if (!s->batches)
+		return reuse;
+	return reuse < SIM_BATCH ? SIM_BATCH / reuse * reuse : SIM_BATCH;
+}
+
+/* The next of them, as far as they are asked for. */
 static bool take_group(struct data_stream *s, uint64_t *first, uint64_t *end)
 {
-	uint64_t reuse = (uint64_t)s->source->recipe.reuse;
+	uint64_t size = group_size(s->source);
 
 	pthread_mutex_lock(&s->lock);
 	*first = s->next_make;
-	*end = (*first / reuse + 1) * reuse;
+	*end = (*first / size + 1) * size;
 	*end = *end < s->end ? *end : s->end;
 	s->next_make = *end;
 	pthread_mutex_unlock(&s->lock);
@@ -78,16 +89,13 @@ static void finish_slot(struct data_stream *s, struct slot *to, precess_status s
 	pthread_mutex_unlock(&s->lock);
 }
 
-static precess_status make(struct data_stream *s, struct slot *to, struct data_maker *m)
+static precess_status pack(struct data_stream *s, struct slot *to)
 {
-	precess_status st = data_make(to->sample, m, to->index);
-
-	if (!st && s->pack) {
-		data_packed_free(to->packed);
-		to->packed = NULL;
-		st = data_pack(&to->packed, to->sample);
-	}
-	return st;
+	if (!s->pack)
+		return PRECESS_OK;
+	data_packed_free(to->packed);
+	to->packed = NULL;
+	return data_pack(&to->packed, to->sample);
 }
 
 static void fail(struct data_stream *s, precess_status st)
@@ -101,12 +109,32 @@ static void fail(struct data_stream *s, precess_status st)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* Samples first ... first + n - 1; false where the stream was stopped. */
+static bool make(precess_status *st, struct data_stream *s, struct data_maker *m, uint64_t first,
+		 int n)
+{
+	struct data_sample *sample[SIM_BATCH];
+	struct slot *to[SIM_BATCH];
+
+	for (int i = 0; i < n; i++) {
+		if (!(to[i] = wait_for_room(s, first + (uint64_t)i)))
+			return false;
+		sample[i] = to[i]->sample;
+	}
+	*st = data_make_some(sample, m, first, n);
+	for (int i = 0; i < n; i++) {
+		if (!*st)
+			*st = pack(s, to[i]);
+		finish_slot(s, to[i], *st);
+	}
+	return true;
+}
+
 static void *work(void *argument)
 {
 	struct data_stream *s = argument;
 	struct data_maker *m;
 	uint64_t first, end;
-	struct slot *to;
 	precess_status st = data_maker_create(&m, s->source);
 
 	if (st) {
@@ -114,12 +142,11 @@ static void *work(void *argument)
 		return NULL;
 	}
 	while (!st && take_group(s, &first, &end)) {
-		for (; !st && first < end; first++) {
-			if (!(to = wait_for_room(s, first)))
+		uint64_t step = s->source->batches ? end - first : 1;
+
+		for (; !st && first < end; first += step)
+			if (!make(&st, s, m, first, (int)step))
 				goto out;
-			st = make(s, to, m);
-			finish_slot(s, to, st);
-		}
 	}
 out:
 	data_maker_free(m);
@@ -144,8 +171,8 @@ static precess_status create(struct data_stream **out, const struct data_source 
 	s->end = o->count ? o->first + o->count : UINT64_MAX;
 	/* A thread holds up to `reuse` numbers; with fewer slots the others would wait for it. */
 	s->n_slot = o->ahead > 0 ? o->ahead : 2 * threads;
-	if (s->n_slot < threads * source->recipe.reuse + 1)
-		s->n_slot = threads * source->recipe.reuse + 1;
+	if (s->n_slot < threads * (int)group_size(source) + 1)
+		s->n_slot = threads * (int)group_size(source) + 1;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->room, NULL);
 	pthread_cond_init(&s->ready, NULL);

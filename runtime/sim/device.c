@@ -138,7 +138,8 @@ static void put_line(struct line_plan *p, const struct line_line *l,
 {
 	const struct program *prog = p->sim->draw->program;
 	uint32_t event = prog->readout[l->readout].event;
-	double *to = p->sim->signal + 2 * (size_t)prog->event[event].first_sample;
+	double *to = p->sim->signal + 2 * ((size_t)l->coil * prog->n_sample +
+					   prog->event[event].first_sample);
 
 	for (uint32_t k = 0; k < p->shape[l->shape].n; k++) {
 		to[2 * k] = from ? (double)from[k].re : 0;
@@ -269,7 +270,8 @@ out:
 precess_status device_upload_spins(float **out, const struct line_plan *p)
 {
 	const struct backend *b = p->sim->backend;
-	size_t bytes = BLOCH_MAPS * (size_t)p->nx * (size_t)p->ny * sizeof(float);
+	size_t n = (size_t)p->nx * (size_t)p->ny, coils = 2 * (size_t)p->sim->maps->n_coil;
+	size_t bytes = (BLOCH_MAPS + coils) * n * sizeof(float);
 	float *spins = memory_aligned(bytes);
 	void *device = NULL;
 	precess_status st;
@@ -278,6 +280,7 @@ precess_status device_upload_spins(float **out, const struct line_plan *p)
 	if (!spins)
 		return PRECESS_ENOMEM;
 	device_spins(spins, p);
+	device_coils(spins + BLOCH_MAPS * n, p);
 	if ((st = b->alloc(&device, bytes)) || (st = b->upload(device, spins, bytes)) ||
 	    (st = b->sync())) {
 		st = backend_failed(b, st, "maps");

@@ -6,6 +6,9 @@
 #include "runtime/sim/device_tables.h"
 #include "runtime/sim/line.h"
 
+/* Draws of a batch that share a submission. */
+enum { DEVICE_CHUNK = SIM_BATCH };
+
 /* A history of some draws on its way: tables, launches, memory of the device. */
 struct device_history {
 	const struct backend *b;

@@ -68,7 +68,7 @@ static precess_status add_train(struct device_maker *m, const struct line_train 
 
 	if (!q)
 		return PRECESS_ENOMEM;
-	*to = (struct bloch_train){ .view = p->piece[t->piece].view - m->h->first_view,
+	*to = (struct bloch_train){ .view = device_view(m, &p->piece[t->piece]),
 				    .line = t->first - m->h->first_line,
 				    .n = t->n,
 				    .cells = (uint32_t)t->cells,
@@ -205,7 +205,7 @@ static precess_status add_fan(struct device_maker *m, uint32_t piece)
 	if (!numbers)
 		return PRECESS_ENOMEM;
 	m->s->fan_shape = l->shape;
-	*to = (struct bloch_fan){ .view = q->view - m->h->first_view,
+	*to = (struct bloch_fan){ .view = device_view(m, q),
 				  .line = first,
 				  .n = q->n,
 				  .piece = (int)(piece - m->h->first_piece) };

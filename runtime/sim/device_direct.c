@@ -59,12 +59,14 @@ precess_status device_rays(struct device_maker *m)
 	const struct line_history *h = m->h;
 	precess_status st = PRECESS_OK;
 
-	for (uint32_t i = h->first_piece; i < h->first_piece + h->n_piece; i++) {
-		const struct line_piece *q = &p->piece[i];
+	for (int c = 0; c < p->sim->n_coil; c++)
+		for (uint32_t i = h->first_piece; i < h->first_piece + h->n_piece; i++) {
+			struct line_piece q = p->piece[i];
 
-		for (uint32_t l = q->first; l < q->first + q->n && !st; l++)
-			st = add_rays(m, &p->line[l], q->view - h->first_view);
-	}
+			q.coil = c;
+			for (uint32_t l = q.first; l < q.first + q.n && !st; l++)
+				st = add_rays(m, &p->line[l], device_view(m, &q));
+		}
 	return st;
 }
 
@@ -119,8 +121,9 @@ static uint32_t choose(bool *take, struct sim_plan *sim)
 	return n;
 }
 
-/* Samples in the order in which device_rays made them. */
-static void put(struct line_plan *p, const struct line_history *h, const struct spin_complex *from)
+/* Samples of a coil in the order in which device_rays made them; where those of the next begin. */
+static const struct spin_complex *put(struct line_plan *p, const struct line_history *h, int coil,
+				      const struct spin_complex *from)
 {
 	const struct program *prog = p->sim->draw->program;
 	double scale = 1 / ((double)p->nx * p->ny);
@@ -129,13 +132,15 @@ static void put(struct line_plan *p, const struct line_history *h, const struct 
 		for (uint32_t l = p->piece[i].first; l < p->piece[i].first + p->piece[i].n; l++) {
 			const struct program_event *e =
 				&prog->event[prog->readout[p->line[l].readout].event];
-			double *to = p->sim->signal + 2 * (size_t)e->first_sample;
+			double *to = p->sim->signal +
+				     2 * ((size_t)coil * prog->n_sample + e->first_sample);
 
 			for (uint32_t k = 0; k < e->n; k++, from++) {
 				to[2 * k] += scale * (double)from->re;
 				to[2 * k + 1] += scale * (double)from->im;
 			}
 		}
+	return from;
 }
 
 static precess_status run_history(struct line_plan *p, const struct line_history *h, float *spins)
@@ -144,7 +149,8 @@ static precess_status run_history(struct line_plan *p, const struct line_history
 	struct device_history d = { .b = sim->backend };
 	struct device_results r = { 0 };
 	struct device_tables t;
-	double steps;
+	const struct spin_complex *from;
+	double steps, coil;
 	precess_status st = device_tables_create(&t, p, h);
 
 	if (st)
@@ -157,11 +163,14 @@ static precess_status run_history(struct line_plan *p, const struct line_history
 		st = backend_failed(sim->backend, st, "direct sum");
 		goto out;
 	}
-	put(p, h, r.signal);
+	from = r.signal;
+	for (int c = 0; c < sim->n_coil; c++)
+		from = put(p, h, c, from);
+	coil = sim->maps->sensitivity ? 0.5 : 0; /* the product */
 	/* a ray's factors drift in one direction; else as line.c has it, no weight being above M0 */
 	sim->bound =
 		fmax(sim->bound,
-		     p->mean_m0 * (p->alias + FLT_EPSILON * (2.5 + sqrt(2.0 * h->n_epoch + steps) +
+		     p->mean_m0 * (p->alias + FLT_EPSILON * (2.5 + coil + sqrt(2.0 * h->n_epoch + steps) +
 							     0.15 * BLOCH_RAY)));
 out:
 	device_results_free(&r, &d);

@@ -59,6 +59,11 @@ static precess_status set_epoch(struct device_maker *m, uint32_t i)
 	return device_pulse(m, i);
 }
 
+uint32_t device_view(const struct device_maker *m, const struct line_piece *q)
+{
+	return bloch_view(m->s, q->view - m->h->first_view, m->s->n_coil ? q->coil : -1);
+}
+
 /* ------------------------------------------------------------------ groups */
 static uint32_t even(const struct line_line *l, uint32_t n, double fov)
 {
@@ -87,7 +92,7 @@ static precess_status add_groups(struct device_maker *m, uint32_t piece)
 		if (!to)
 			return PRECESS_ENOMEM;
 		n = even(l, left < BLOCH_GROUP ? left : BLOCH_GROUP, p->sim->maps->fov[1]);
-		*g = (struct bloch_group){ .view = q->view - m->h->first_view,
+		*g = (struct bloch_group){ .view = device_view(m, q),
 					   .line = q->first + i - m->h->first_line,
 					   .n = n,
 					   .piece = i ? -1 : (int)(piece - m->h->first_piece) };
@@ -193,7 +198,11 @@ static void count(struct bloch_schedule *s, const struct line_plan *p, const str
 				      .n_draw = 1,
 				      .n_slot = h->n_slot,
 				      .n_epoch = h->n_epoch,
-				      .n_view = h->n_view };
+				      .n_look = h->n_view,
+				      .n_coil = p->sim->maps->sensitivity
+							? (uint32_t)p->sim->n_coil
+							: 0 };
+	s->n_view = h->n_view * (1 + s->n_coil);
 	s->n_order = last->first_order + last->n_order - p->epoch[h->first_epoch].first_order;
 	if (p->views_only)
 		return;
@@ -263,7 +272,7 @@ static bool reserve(struct device_maker *m)
 	size_t samples = (size_t)s->n_shape * s->n_sample;
 
 #define ARRAY(name, n) (m->name = calloc((size_t)(n) + 1, sizeof *m->name))
-	return ARRAY(epoch, s->n_epoch) && ARRAY(step, s->n_epoch) && ARRAY(look, s->n_view) &&
+	return ARRAY(epoch, s->n_epoch) && ARRAY(step, s->n_epoch) && ARRAY(look, s->n_look) &&
 	       ARRAY(order, s->n_order) && ARRAY(line, s->n_line) && ARRAY(shape, s->n_shape) &&
 	       ARRAY(shift, s->n_shape) && ARRAY(cell, samples) && ARRAY(kx, samples) &&
 	       ARRAY(coef, samples * s->terms) && ARRAY(series, 1) &&
@@ -404,7 +413,7 @@ struct bloch_schedule device_tables_move(const struct device_tables *t, const vo
 /* ------------------------------------------------------------------ verification */
 static bool order_fits(const struct bloch_schedule *s, const struct bloch_order *o)
 {
-	int slots = (int)s->n_slot, views = (int)s->n_view;
+	int slots = (int)s->n_slot, views = (int)s->n_look;
 
 	return o->plus >= 0 && o->plus < slots && o->minus < slots && o->z >= 0 && o->z < slots &&
 	       o->view_plus < views && o->view_minus < views;
@@ -415,7 +424,7 @@ static bool epoch_fits(const struct bloch_schedule *s, const struct bloch_epoch 
 	bool map = e->kind == BLOCH_STORED || e->kind == BLOCH_STEPS;
 
 	return e->first_order + e->n_order <= s->n_order &&
-	       e->first_view + e->n_view <= s->n_view &&
+	       e->first_view + e->n_view <= s->n_look &&
 	       (!map || (e->pulse >= 0 && (uint32_t)e->pulse < s->n_pulse)) &&
 	       (e->kind != BLOCH_STORED || (uint32_t)e->pulse < s->n_map);
 }
@@ -481,6 +490,21 @@ precess_status device_tables_verify(const struct device_tables *t)
 }
 
 /* ------------------------------------------------------------------ maps */
+void device_coils(float *to, const struct line_plan *p)
+{
+	const struct maps *m = p->sim->maps;
+	const float *m0 = m->map[PROGRAM_MAP_M0], *from = m->sensitivity;
+	size_t n = (size_t)p->nx * (size_t)p->ny;
+
+	for (int c = 0; from && c < m->n_coil; c++, from += 2 * n, to += 2 * n)
+		for (size_t i = 0; i < n; i++) {
+			bool there = !m0 || m0[i] > 0;
+
+			to[i] = there ? from[2 * i] : 0;
+			to[n + i] = there ? from[2 * i + 1] : 0;
+		}
+}
+
 void device_spins(float *to, const struct line_plan *p)
 {
 	float *const *map = p->sim->maps->map;

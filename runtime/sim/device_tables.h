@@ -26,8 +26,9 @@ void device_tables_free(struct device_tables *t);
 struct bloch_schedule device_tables_move(const struct device_tables *t, const void *base);
 /* Every index within its table; a failure is a bug. */
 precess_status device_tables_verify(const struct device_tables *t);
-/* spins[BLOCH_MAPS][n] of the plan's maps. */
+/* spins[BLOCH_MAPS][n] of the plan's maps; [coil][re, im][n] of its coils, nothing without. */
 void device_spins(float *to, const struct line_plan *p);
+void device_coils(float *to, const struct line_plan *p);
 
 /* ------------------------------------------------------------------ while they are made */
 /* One growing array per table, `n` in the schedule where there is a count for it. */
@@ -46,6 +47,8 @@ struct device_maker {
 /* Precession over t seconds with the moments kx, ky in 1/m and a phase in rad. */
 struct spin_free device_free(const struct line_plan *p, double t, double kx, double ky,
 			     double phase);
+/* What a piece's lines see. */
+uint32_t device_view(const struct device_maker *m, const struct line_piece *q);
 /* The pulse of epoch i of the history (device_pulse.c). */
 precess_status device_pulse(struct device_maker *m, uint32_t i);
 /* Once all epochs have theirs: which are stored as maps, which stepped through where they act. */

@@ -21,7 +21,6 @@ static const double share = 0.8, share_with_trains = 0.45, kernel_share = 0.4, r
 		    roundings = 10;
 
 enum {
-	ATTEMPTS = 4,
 	CIRCLE_PRODUCTS = 3 /* roundings of a train's sums, against one of a line's */
 };
 
@@ -312,6 +311,13 @@ static bool improve(struct line_plan *p, const struct errors *e, double half)
 	return better;
 }
 
+bool line_improve(struct line_plan *p)
+{
+	struct errors e = errors_of(p);
+
+	return total(p, &e) > p->sim->tolerance * e.most && improve(p, &e, longest(p));
+}
+
 /* The first choice of terms, kernel and groups, for errors of one spin: `ratio` is the mean weight
  * over the largest sample, 0 where that is not known. False: no kernel will do. */
 static bool choose(struct line_plan *p, double ratio)
@@ -396,7 +402,7 @@ precess_status sim_line(struct sim_plan *sim)
 	for (int attempt = 1; p->n_line; attempt++) {
 		TRY(line_run(p));
 		e = errors_of(p);
-		if (total(p, &e) <= sim->tolerance * e.most || attempt == ATTEMPTS)
+		if (total(p, &e) <= sim->tolerance * e.most || attempt == LINE_ATTEMPTS)
 			break;
 		if (improve(p, &e, longest(p)))
 			continue;

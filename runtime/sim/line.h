@@ -187,6 +187,10 @@ precess_status line_plan_create_views(struct line_plan **out, struct sim_plan *s
 precess_status line_prepare(struct line_plan **out, struct sim_plan *sim, bool trains);
 /* Once its samples and weights are there: bound and report; whether the tolerance is met. */
 bool line_settle(struct line_plan *p);
+/* The same, where the tolerance is not met: whether the next run, with other choices, may meet it. Runs
+ * are to be LINE_ATTEMPTS at most. */
+bool line_improve(struct line_plan *p);
+enum { LINE_ATTEMPTS = 4 };
 void line_plan_free(struct line_plan *p);
 /* Orders, slots and clearings of a history, or spins through the slice where orders are not exact
  * or dearer. */

@@ -188,10 +188,6 @@ static void find_coils(struct sim_plan *plan)
 		if (plan->n_live)
 			plan->sees = fmax(plan->sees, sum / plan->survey.m0);
 	}
-	if (plan->backend)
-		text_printf(&plan->report, "device: cpu: receive coils are computed there\n");
-	plan->backend = NULL;
-	name_device(plan);
 }
 
 precess_status sim_plan_create(struct sim_plan *plan, const struct draw *d, const struct maps *m,

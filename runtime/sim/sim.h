@@ -69,11 +69,46 @@ void sim_prepared_free(struct sim_prepared *s);
 precess_status sim_run_batch(struct sim_result **out, const struct draw *const *d,
 			     const struct maps *const *m, size_t n,
 			     const struct sim_options *options);
+/* Batch after batch on a device, from many threads at once. A thread of its own copies and launches:
+ * while one batch is computed the next is uploaded, and memory and recorded lists serve batches to
+ * come. What a draw gives depends on the draw and its maps alone, not on what shares its launches. */
+struct sim_batches;
+/* NULL where the device turns out to be the processor, of "auto". */
+precess_status sim_batches_create(struct sim_batches **out, const char *device);
+/* The backend whose bits these are: "cuda 90". */
+const char *sim_batches_backend(const struct sim_batches *b);
+/* out[n]; NULL for a draw that is the processor's: a readout that is no line, or an error bound above
+ * the tolerance. Best in multiples of SIM_BATCH. The method and device of the options do not count. */
+enum { SIM_BATCH = 16 };
+precess_status sim_batches_run(struct sim_result **out, struct sim_batches *b,
+			       const struct draw *const *d, const struct maps *const *m, size_t n,
+			       const struct sim_options *options);
+void sim_batches_free(struct sim_batches *b);
 /* The launches that a batch of such draws is on a device: geometry, memory, work, and the time that a
- * card (runtime/backend/cards.def; NULL: the first) needs at its limits. No device is needed. */
-precess_status sim_explain_launches(struct text *out, const struct draw *d, const struct maps *m,
-				    const struct sim_options *options, int batch,
-				    const char *card);
+ * card (runtime/backend/cards.def; NULL: the first) needs at its limits. No device is needed. As a
+ * table, and as rows: free() them. */
+struct sim_launch {
+	uint32_t history;
+	const char *op;
+	bool transform;        /* cuFFT's: length times batch, no grid */
+	bool specialised;      /* compiled at run time, for this schedule */
+	uint32_t variant, grid[3], block, length;
+	size_t batch;
+	uint32_t shared;       /* bytes that the launch asks for; static_shared: those of the kernel */
+	int registers, static_shared, stack; /* of the build's kernel for the card; -1: not known */
+	double occupancy;      /* of a multiprocessor's warps, at most; 0: not known */
+	double bytes, flops, seconds; /* of all draws */
+	bool memory_bound;
+};
+struct sim_launches {
+	struct text table;
+	struct sim_launch *row;
+	size_t n;
+};
+void sim_launches_free(struct sim_launches *l);
+precess_status sim_explain_launches(struct sim_launches *out, const struct draw *d,
+				    const struct maps *m, const struct sim_options *options,
+				    int batch, const char *card);
 /* Seconds per image of a batch on a device: the launches by its own clock; everything, with copies
  * and the tables of each draw. */
 struct sim_device_times {

@@ -9,6 +9,17 @@
 /* Of the largest signal. */
 static const double same = 1e-5;
 
+/* With receive coils: drawn ones, seen by no two alike. */
+static inline struct maps *coil_maps(int nx, int ny, double fov, double db0, int coils)
+{
+	struct maps *m = random_maps(nx, ny, fov, db0, 7);
+
+	m->sensitivity = memory_aligned(2 * (size_t)coils * (size_t)nx * (size_t)ny * sizeof(float));
+	m->n_coil = coils;
+	field_coils(m->sensitivity, coils, nx, ny, 11);
+	return m;
+}
+
 static inline struct sim_result *run_on(const char *device, const struct draw *d,
 					const struct maps *m, enum sim_method method)
 {
@@ -37,16 +48,18 @@ static inline double apart(const char *what, const struct sim_result *a, const s
  * sample in double. With the tolerance that people use, or one that brings out many terms; trains and
  * fans err alike on both. `says`: what the device's report must say. Frees the draw. */
 static inline void agree(struct draw *d, const char *device, enum sim_method method, int nx, int ny,
-			 double db0, const char *says)
+			 double db0, int coils, const char *says)
 {
-	struct maps *m = random_maps(nx, ny, d->program->fov[0], db0, 7);
+	struct maps *m = coils > 1 ? coil_maps(nx, ny, d->program->fov[0], db0, coils)
+				   : random_maps(nx, ny, d->program->fov[0], db0, 7);
 	struct sim_result *cpu = run_on(NULL, d, m, method), *other = run_on(device, d, m, method);
 	double difference = apart("device and processor", cpu, other);
 
 	if (strncmp(other->device, device, strlen(device)))
 		fail_msg("%s ran on %s", d->program->name, other->device);
-	printf("| %s | %s | %d x %d | %.1e |", d->program->name, sim_method_name(method), nx, ny,
-	       difference);
+	assert_int_equal(other->n_coil, coils);
+	printf("| %s | %s | %d x %d | %d | %.1e |", d->program->name, sim_method_name(method), nx,
+	       ny, coils, difference);
 	if (nx <= 128 && method != SIM_direct) {
 		struct sim_result *oracle = run_on(NULL, d, m, SIM_direct);
 

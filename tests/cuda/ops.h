@@ -4,7 +4,7 @@
 #ifndef TESTS_CUDA_OPS_H
 #define TESTS_CUDA_OPS_H
 
-#include "tests/physics/compile.h"
+#include "tests/cuda/agree.h"
 
 #include "runtime/sim/device.h"
 
@@ -122,17 +122,17 @@ static inline void check_state(struct ops *o)
 	bool *have = calloc(prog->n_pulse + 1, 1);
 	double *m = calloc(3 * (size_t)ph->n_epoch + 3, sizeof *m);
 	size_t n = (size_t)o->s.nx * (size_t)o->s.ny;
-	double complex *sum = calloc(o->s.n_view, sizeof *sum);
+	double complex *sum = calloc(o->s.n_look, sizeof *sum);
 	struct worst w = { .what = "state" };
 
 	for (size_t i = 0; i < n; i++) {
-		memset(sum, 0, o->s.n_view * sizeof *sum);
+		memset(sum, 0, o->s.n_look * sizeof *sum);
 		for (int iz = 0; iz < o->sim.nz && o->m.spins[i] > 0; iz++) {
 			struct sim_spin s = sim_spin_at(&o->sim, (uint32_t)i, iz);
 
 			memset(have, 0, prog->n_pulse);
 			sim_history(m, o->sim.draw, o->h->index, &s, pulses, have);
-			for (uint32_t v = 0; v < o->s.n_view; v++) {
+			for (uint32_t v = 0; v < o->s.n_look; v++) {
 				const struct line_view *q = &o->p->view[o->h->first_view + v];
 				const double *at = m + 3 * (size_t)q->epoch;
 
@@ -140,7 +140,7 @@ static inline void check_state(struct ops *o)
 					  o->sim.nz;
 			}
 		}
-		for (uint32_t v = 0; v < o->s.n_view; v++)
+		for (uint32_t v = 0; v < o->s.n_look; v++)
 			if (!o->p->view[o->h->first_view + v].dark)
 				differ(&w, sum[v], c_of(o->m.view[v * n + i]));
 	}
@@ -151,6 +151,23 @@ static inline void check_state(struct ops *o)
 	free(have);
 	free(m);
 	free(sum);
+}
+
+static inline void check_receive(struct ops *o)
+{
+	const float *s = o->sim.maps->sensitivity;
+	size_t n = (size_t)o->s.nx * (size_t)o->s.ny;
+	struct worst w = { .what = "receive" };
+
+	assert_int_equal(o->s.n_view, o->s.n_look * (1 + (uint32_t)o->sim.n_coil));
+	for (uint32_t c = 0; c < o->s.n_coil; c++, s += 2 * n)
+		for (uint32_t v = 0; v < o->s.n_look; v++)
+			for (size_t i = 0; i < n; i++)
+				differ(&w,
+				       c_of(o->m.view[v * n + i]) *
+					       ((double)s[2 * i] + I * (double)s[2 * i + 1]),
+				       c_of(o->m.view[((c + 1) * o->s.n_look + v) * n + i]));
+	judge(&w);
 }
 
 /* ------------------------------------------------------------------ lines */
@@ -483,6 +500,7 @@ static inline void check_op(struct ops *o, const struct bloch_launch *l)
 	switch (l->op) {
 	case BACKEND_OP_pulses: check_pulses(o); break;
 	case BACKEND_OP_state: check_state(o); break;
+	case BACKEND_OP_receive: check_receive(o); break;
 	case BACKEND_OP_sums: check_sums(o); break;
 	case BACKEND_OP_gather: check_gather(o); break;
 	case BACKEND_OP_deposit: check_deposit(o, l->index); break;
@@ -556,13 +574,15 @@ static inline void run_ops(struct ops *o, float *spins)
 /* Every launch of the sequence; `direct`: of the direct sum. Frees the draw. `seen` gathers the
  * operations met. */
 static inline void check_ops(bool *seen, const struct backend *b, struct draw *d, int nx, bool direct,
-			     bool trains, double db0)
+			     bool trains, double db0, int coils)
 {
 	const struct program *prog = d->program;
-	struct maps *m = random_maps(nx, nx - 2, prog->fov[0], db0, 7);
+	struct maps *m = coils > 1 ? coil_maps(nx, nx - 2, prog->fov[0], db0, coils)
+				   : random_maps(nx, nx - 2, prog->fov[0], db0, 7);
 	struct ops o = { .b = b,
 			 .sim = { .draw = d, .maps = m, .tolerance = 1e-4, .threads = 1, .backend = b,
-				  .slice = sim_slice_thickness(d), .asked = SIM_train },
+				  .slice = sim_slice_thickness(d), .asked = SIM_train,
+				  .n_coil = coils, .sees = 1 },
 			 .pi2 = 6.283185307179586476925 };
 	bool *take = malloc(prog->n_readout + 1);
 	float *spins = NULL;
@@ -601,10 +621,11 @@ static inline void check_all_ops(const struct backend *b)
 {
 	bool seen[BACKEND_OPS] = { false };
 
-	check_ops(seen, b, compile_file("sequences/gre_epi.seq"), 24, false, true, 80);
-	check_ops(seen, b, compile_file("sequences/moled.seq"), 22, false, false, 80);
-	check_ops(seen, b, compile_file("sequences/fse.seq"), 18, false, false, 40);
-	check_ops(seen, b, compile_file("sequences/10_spiral.seq"), 10, true, false, 30);
+	check_ops(seen, b, compile_file("sequences/gre_epi.seq"), 24, false, true, 80, 1);
+	check_ops(seen, b, compile_file("sequences/moled.seq"), 22, false, false, 80, 1);
+	check_ops(seen, b, compile_file("sequences/moled.seq"), 22, false, true, 80, 3);
+	check_ops(seen, b, compile_file("sequences/fse.seq"), 18, false, false, 40, 2);
+	check_ops(seen, b, compile_file("sequences/10_spiral.seq"), 10, true, false, 30, 3);
 	check_ops(seen, b, compile_text(
 		"seq 1\n"
 		"sequence shaped\n"
@@ -619,7 +640,7 @@ static inline void check_all_ops(const struct backend *b)
 		"reset\n"
 		"play sinc(60deg, 2ms, tbw = 4, use = excitation)\n"
 		"play trapezoid(x, area = -gx.area / 2)\n"
-		"play gx & adc(32, over = gx.flat)\n"), 12, false, false, 40);
+		"play gx & adc(32, over = gx.flat)\n"), 12, false, false, 40, 1);
 	for (int i = 0; i < BACKEND_OPS; i++)
 		if (!seen[i])
 			fail_msg("no sequence here runs %s", backend_op_name(i));

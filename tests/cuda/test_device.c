@@ -26,32 +26,36 @@ static void sequences(void **state)
 		const char *path;
 		enum sim_method method;
 		double db0;
-		int spins;
-	} all[] = { { "sequences/gre_epi.seq", SIM_auto, 80, 128 },
-		    { "sequences/gre_epi.seq", SIM_auto, 80, 512 },
-		    { "sequences/gre_epi.seq", SIM_line, 80, 512 },
-		    { "sequences/moled.seq", SIM_auto, 80, 128 },
-		    { "sequences/moled.seq", SIM_auto, 80, 512 },
-		    { "sequences/fse.seq", SIM_auto, 40, 128 },
-		    { "sequences/fse.seq", SIM_auto, 40, 512 },
-		    { "sequences/01_fid.seq", SIM_auto, 30, 128 },
-		    { "sequences/02_spin_echo.seq", SIM_auto, 30, 128 },
-		    { "sequences/03_gradient_echo.seq", SIM_auto, 30, 128 },
-		    { "sequences/04_inversion_recovery.seq", SIM_auto, 30, 128 },
-		    { "sequences/05_multi_echo.seq", SIM_auto, 30, 128 },
-		    { "sequences/06_bssfp.seq", SIM_auto, 5, 128 },
-		    { "sequences/07_spin_echo_epi.seq", SIM_direct, 60, 128 },
-		    { "sequences/09_radial.seq", SIM_direct, 30, 128 },
-		    { "sequences/10_spiral.seq", SIM_direct, 30, 128 } };
+		int spins, coils;
+	} all[] = { { "sequences/gre_epi.seq", SIM_auto, 80, 128, 1 },
+		    { "sequences/gre_epi.seq", SIM_auto, 80, 512, 1 },
+		    { "sequences/gre_epi.seq", SIM_line, 80, 512, 1 },
+		    { "sequences/moled.seq", SIM_auto, 80, 128, 1 },
+		    { "sequences/moled.seq", SIM_auto, 80, 512, 1 },
+		    { "sequences/fse.seq", SIM_auto, 40, 128, 1 },
+		    { "sequences/fse.seq", SIM_auto, 40, 512, 1 },
+		    { "sequences/01_fid.seq", SIM_auto, 30, 128, 1 },
+		    { "sequences/02_spin_echo.seq", SIM_auto, 30, 128, 1 },
+		    { "sequences/03_gradient_echo.seq", SIM_auto, 30, 128, 1 },
+		    { "sequences/04_inversion_recovery.seq", SIM_auto, 30, 128, 1 },
+		    { "sequences/05_multi_echo.seq", SIM_auto, 30, 128, 1 },
+		    { "sequences/06_bssfp.seq", SIM_auto, 5, 128, 1 },
+		    { "sequences/07_spin_echo_epi.seq", SIM_direct, 60, 128, 1 },
+		    { "sequences/09_radial.seq", SIM_direct, 30, 128, 1 },
+		    { "sequences/10_spiral.seq", SIM_direct, 30, 128, 1 },
+		    { "sequences/gre_epi.seq", SIM_auto, 80, 512, 4 },
+		    { "sequences/moled.seq", SIM_auto, 80, 512, 4 },
+		    { "sequences/fse.seq", SIM_auto, 40, 512, 4 },
+		    { "sequences/10_spiral.seq", SIM_direct, 30, 128, 4 } };
 
 	(void)state;
-	printf("| sequence | method | spins | device - cpu | device - double | cpu - double | "
+	printf("| sequence | method | spins | coils | device - cpu | device - double | cpu - double | "
 	       "bound | "
-	       "state, ms | readouts, ms |\n|---|---|---|---|---|---|---|---|---|\n");
+	       "state, ms | readouts, ms |\n|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < PRECESS_COUNT(all); i++)
 		for (int round = 0; round < 2; round++)
 			agree(compile_file(all[i].path), "cuda", all[i].method, all[i].spins,
-			      all[i].spins, all[i].db0, NULL);
+			      all[i].spins, all[i].db0, all[i].coils, NULL);
 }
 
 int main(int argc, char **argv)
@@ -60,6 +64,7 @@ int main(int argc, char **argv)
 					    cmocka_unit_test(sequences) };
 	struct text why;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* rows count, even of a run that is cut off */
 	text_init(&why);
 	if (backend_open(&device, &why, "cuda")) {
 		printf("skipped: %s\n", precess_error());

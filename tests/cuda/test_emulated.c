@@ -8,7 +8,7 @@ extern void emulated_fall(int falling);
 /* ------------------------------------------------------------------ sequences */
 static void emulate(struct draw *d, enum sim_method method, int nx, double db0, const char *says)
 {
-	agree(d, "cuda-emulated", method, nx, nx - 2, db0, says);
+	agree(d, "cuda-emulated", method, nx, nx - 2, db0, 1, says);
 }
 
 static void emulate_file(const char *path, enum sim_method method, double db0, const char *says)
@@ -112,6 +112,28 @@ static void sequence_curved(void **state)
 	emulate(compile_file("sequences/10_spiral.seq"), SIM_direct, 12, 30, NULL);
 }
 
+/* Four coils through every method: states once, then each coil's views. */
+static void coils(void **state)
+{
+	static const struct {
+		const char *path, *says;
+		enum sim_method method;
+		double db0;
+		int nx;
+	} all[] = { { "sequences/moled.seq", "train: ", SIM_train, 80, 28 },
+		    { "sequences/gre_epi.seq", "train: ", SIM_auto, 80, 28 },
+		    { "sequences/gre_epi.seq", NULL, SIM_line, 80, 28 },
+		    { "sequences/gre_epi.seq", NULL, SIM_direct, 80, 12 },
+		    { "sequences/fse.seq", "fan: ", SIM_auto, 40, 28 },
+		    { "sequences/fse.seq", NULL, SIM_line, 40, 28 },
+		    { "sequences/10_spiral.seq", NULL, SIM_direct, 30, 12 } };
+
+	(void)state;
+	for (size_t i = 0; i < PRECESS_COUNT(all); i++)
+		agree(compile_file(all[i].path), "cuda-emulated", all[i].method, all[i].nx,
+		      all[i].nx - 2, all[i].db0, 4, all[i].says);
+}
+
 /* What no kernel does is the processor's, and the report says so. */
 static void remainders(void **state)
 {
@@ -156,7 +178,7 @@ static void any_order(void **state)
  * gives, but for terms that the most demanding one asks for. Also such that some differ in their
  * schedule, and more than a queue's chunk. */
 static void batch_of(const char *file, const char *parameter, double lo, double hi, size_t n,
-		     enum sim_method method)
+		     enum sim_method method, int coils)
 {
 	struct sim_options o = { .method = method, .quiet = true, .device = "cuda-emulated" };
 	struct draw *first = compile_file(file);
@@ -178,7 +200,8 @@ static void batch_of(const char *file, const char *parameter, double lo, double 
 		if (draw_create(&own[i], prog, param, false))
 			fail_msg("%s", precess_error());
 		d[i] = own[i];
-		m[i] = maps[i] = random_maps(20, 18, prog->fov[0], 40, i + 1);
+		m[i] = maps[i] = coils > 1 ? coil_maps(20, 18, prog->fov[0], 30 + (double)i, coils)
+					   : random_maps(20, 18, prog->fov[0], 40, i + 1);
 	}
 	if (sim_run_batch(r, d, m, n, &o))
 		fail_msg("%s", precess_error());
@@ -199,10 +222,12 @@ static void batch_of(const char *file, const char *parameter, double lo, double 
 static void batches(void **state)
 {
 	(void)state;
-	batch_of("sequences/gre_epi.seq", "TE", 0.05, 0.08, 37, SIM_line);
-	batch_of("sequences/moled.seq", NULL, 0, 0, 3, SIM_train);
-	batch_of("sequences/fse.seq", "ESP", 8e-3, 15e-3, 5, SIM_auto);
-	batch_of("sequences/05_multi_echo.seq", "ESP", 10e-3, 20e-3, 4, SIM_line);
+	batch_of("sequences/gre_epi.seq", "TE", 0.05, 0.08, 37, SIM_line, 1);
+	batch_of("sequences/moled.seq", NULL, 0, 0, 3, SIM_train, 1);
+	batch_of("sequences/moled.seq", NULL, 0, 0, 18, SIM_train, 3);
+	batch_of("sequences/fse.seq", "ESP", 8e-3, 15e-3, 5, SIM_auto, 1);
+	batch_of("sequences/fse.seq", "ESP", 8e-3, 15e-3, 3, SIM_auto, 2);
+	batch_of("sequences/05_multi_echo.seq", "ESP", 10e-3, 20e-3, 4, SIM_line, 1);
 }
 
 /* ------------------------------------------------------------------ choosing a device */
@@ -247,6 +272,7 @@ int main(void)
 		cmocka_unit_test(sequence_many_orders),
 		cmocka_unit_test(sequence_others),
 		cmocka_unit_test(sequence_curved),
+		cmocka_unit_test(coils),
 		cmocka_unit_test(remainders),
 		cmocka_unit_test(any_order),
 		cmocka_unit_test(batches),

@@ -23,7 +23,9 @@ static void make(struct made *x, const struct draw *d, const struct maps *m, boo
 				     .nz = 1,
 				     .threads = 1,
 				     .slice = sim_slice_thickness(d),
-				     .asked = SIM_train } };
+				     .asked = SIM_train,
+				     .n_coil = 1,
+				     .sees = 1 } };
 
 	x->sim.method = x->method = calloc(prog->n_readout + 1, 1);
 	memset(x->method, SIM_line, prog->n_readout);
