@@ -304,6 +304,7 @@ static precess_status open_tests(struct training *r, const struct learn_feed_opt
 		.reuse = 1,
 		.smooth = fo->smooth,
 		.spread = fo->spread,
+		.no_base = r->view != NULL,
 	};
 	if (!r->c->validate)
 		return PRECESS_OK;

@@ -57,6 +57,7 @@ static precess_status prepare(struct map_evaluation *e)
 		.reuse = 1,
 		.smooth = c->smooth_mm * 1e-3,
 		.spread = c->spread,
+		.no_base = true,
 	};
 	precess_status st;
 	TRY(data_source_create(&e->source, p, &r));

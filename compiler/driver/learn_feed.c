@@ -60,6 +60,7 @@ static precess_status open_stream(struct learn_feed *f)
 		.fine = f->o.sub > 4 || 4 % f->o.sub ? f->o.sub : 4,
 		.no_image = f->o.engine != NULL,
 		.device = f->o.device,
+		.no_base = f->o.view && !f->o.engine,
 	};
 	precess_status st;
 	TRY(data_source_create(&f->source, f->p, &r));

@@ -5,10 +5,9 @@
  * what only the schedule knows, at each sample's own parameters:
  *   - per coherence pathway that is not at k = 0 a plane wave exp(2 pi i k.r) as two channels, and a
  *     complex head multiplied by it, so that the U-Net draws smooth images only;
- *   - where off-resonance is a map and a train reads it: displacement and first-order image as
- *     channels, and that image as the base which the U-Net corrects in its phase;
- *   - where one excitation is refocused for every line: the first-order image that the acquired
- *     window shows, as channels, as the base, and as a wave of its own head: B1 multiplies it.
+ *   - where all lines are one shot's or refocused, the first-order image (runtime/data/first.c):
+ *     as channels, as the base that the U-Net corrects, and as a wave of its own head, for what B1
+ *     multiplies; where a train bends, the displacement as a channel.
  * With one pathway at k = 0 and nothing else this is the paper's network. */
 #include "compiler/lower/lower.h"
 
@@ -80,18 +79,12 @@ static void show(struct building *b, const char *const *plane, size_t n)
 
 static void add_base(struct building *b)
 {
-	static const char *const shown[] = { "shift", "size", "slope_x", "slope_y" };
-	static const char *const base[] = { "base_re", "base_im" }, *const turn[] = { "turn_re",
-										      "turn_im" };
+	static const char *const shift[] = { "shift" }, *const base[] = { "base_re", "base_im" };
 
+	if (program_bends(b->p))
+		show(b, shift, PRECESS_COUNT(shift));
+	show(b, base, PRECESS_COUNT(base));
 	b->in.base = base;
-	if (program_bends(b->p)) {
-		show(b, shown, PRECESS_COUNT(shown));
-		b->in.rotate = turn;
-	} else {
-		show(b, base, PRECESS_COUNT(base));
-		b->in.gain = true;
-	}
 }
 
 /* ------------------------------------------------------------------ waves */
@@ -176,7 +169,7 @@ precess_status lower_network(struct net **out, const struct program *p,
 	}
 	if (t->derived) {
 		add_waves(&b);
-		if (program_bends(p) || program_refocuses(p))
+		if (program_first_order(p))
 			add_base(&b);
 	}
 	b.in.name = p->name;

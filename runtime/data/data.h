@@ -4,8 +4,8 @@
  * Sample i is a function of (recipe, seed, i) and nothing else: not of threads, shards, or of
  * what was made before it. Images that a device makes differ in their last bits, so recipes name
  * it. It holds the image (a label), the parameters, the maps brought down to `sub` x `sub` sub-pixels
- * per pixel, and, where off-resonance bends a train or every line is refocused, the first-order image
- * that a network starts from. Axes as in object.h. Ownership: a source borrows its
+ * per pixel, and, where it can be told (program_first_order), the first-order image that a network
+ * starts from. Axes as in object.h. Ownership: a source borrows its
  * program; samples, streams and files are freed by their *_free. */
 #ifndef RUNTIME_DATA_DATA_H
 #define RUNTIME_DATA_DATA_H
@@ -40,6 +40,7 @@ struct data_recipe {
 	double spread;    /* T2 is multiplied by exp(a smooth field), which ends at two numbers drawn
 			   * from +-spread, so that anatomy does not tell it; 0: not */
 	bool no_image;    /* leave the images zero: someone else makes them */
+	bool no_base;     /* without first-order images: nobody starts from them */
 	double tolerance; /* of the simulation; 0: 1e-4 */
 	const char *device; /* that makes the images, as in sim_options; NULL: the processor */
 };

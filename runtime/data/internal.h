@@ -95,13 +95,11 @@ struct data_file {
 precess_status data_file_read_packed(struct data_packed **out, const struct data_file *f,
 				     uint64_t i);
 
-/* --- push.c --- */
+/* --- first.c --- */
 /* base [ny][nx] re, im from spins; all of d's numbers are taken from its slots. */
-precess_status push_image(float *base, const struct draw *d, const struct maps *m, int nx, int ny);
+precess_status first_order_image(float *base, const struct draw *d, const struct maps *m, int nx,
+				 int ny);
 /* Pixels per Hz along y. */
 double push_pixels(const struct program *p, const double *value, int ny);
-/* --- seen.c --- */
-/* The same of a sequence that refocuses. */
-precess_status seen_image(float *base, const struct draw *d, const struct maps *m, int nx, int ny);
 
 #endif

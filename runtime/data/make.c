@@ -471,7 +471,7 @@ precess_status data_make_from(struct data_sample *s, struct data_maker *m, const
 				    "%d x %d spins are no multiple of %d sub-pixels", maps->nx,
 				    maps->ny, h->sub);
 	TRY(draw_set(m->draw, param, true));
-	memcpy(s->param, param, h->n_param * sizeof *param);
+	memmove(s->param, param, h->n_param * sizeof *param);
 	s->largest = 0;
 	for (int k = 0; k < PROGRAM_MAPS; k++) {
 		if (s->map[k] && !maps->map[k]) {
@@ -483,10 +483,8 @@ precess_status data_make_from(struct data_sample *s, struct data_maker *m, const
 			bring_down(s->map[k], maps, k, h->sub * h->nx, h->sub * h->ny,
 				   fine / h->sub);
 	}
-	if (s->base && program_bends(m->source->program))
-		TRY(push_image(s->base, m->draw, maps, h->nx, h->ny));
-	else if (s->base)
-		TRY(seen_image(s->base, m->draw, maps, h->nx, h->ny));
+	if (s->base)
+		TRY(first_order_image(s->base, m->draw, maps, h->nx, h->ny));
 	if (with_image)
 		TRY(simulate(s, m, maps));
 	else

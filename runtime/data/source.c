@@ -119,7 +119,7 @@ static precess_status find_shape(struct data_source *s)
 					.sub = s->recipe.sub,
 					.n_set = k->n_set,
 					.n_param = p->n_param,
-					.base = program_bends(p) || program_refocuses(p) };
+					.base = !s->recipe.no_base && program_first_order(p) };
 	for (int i = 0; i < PROGRAM_MAPS; i++)
 		s->shape.map[i] = p->map[i].channel;
 out:

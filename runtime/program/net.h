@@ -184,14 +184,11 @@ struct net_interface {
 	const struct program_op *op;       uint32_t n_op;
 	const struct net_wave *wave;       uint32_t n_wave;   /* each: 2 channels, a head */
 	const struct net_channel *channel; uint32_t n_channel;/* MAP and EXTRA */
-	const char *const *base;    /* two EXTRA channels added to the output, or NULL */
-	const char *const *rotate;  /* two EXTRA channels, a unit phasor that turns it, or NULL */
-	bool gain;                  /* the base is a wave, too: a head multiplies it */
+	const char *const *base;    /* two EXTRA channels, added to the output and a wave, or NULL */
 };
 /* Simu-Net: (position encoding, maps, extras, waves) through dynamic 1 x 1 layers with weights
- * from a perceptron on the parameters, then a U-Net to 2 (waves + 1) channels: one complex head
- * per wave (and base, where it is one) and one without. With no waves, base or rotation this is the
- * paper's network. */
+ * from a perceptron on the parameters, then a U-Net to complex heads: one per wave, one that
+ * multiplies the base and one without. With no waves and base this is the paper's network. */
 precess_status net_build_simunet(struct net **out, const struct net_template *t,
 				 const struct net_interface *in);
 /* A U-Net from `channels` extra channels, named, to `outputs` channels. */

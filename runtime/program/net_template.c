@@ -243,15 +243,16 @@ static uint32_t conv(struct net *net, uint32_t x, int filters, int kernel, bool 
 	return net_add_layer(net, name, l);
 }
 
-/* The last convolution begins small, so that the first image is near zero (or the base): steps
- * away from a far too bright one would end with every relu off. */
-static uint32_t heads(struct net *net, uint32_t x, int filters)
+/* The last convolution begins small, so that the first image is near zero, or much nearer to the base,
+ * which may be right to a thousandth: steps away from a far too bright one would end with every relu
+ * off. */
+static uint32_t heads(struct net *net, uint32_t x, int filters, double gain)
 {
 	struct net_layer l = { .kind = NET_conv2d, .n_input = 1, .input = { x } };
 
 	l.filters = filters;
 	l.kernel = 1;
-	l.gain = 0.05;
+	l.gain = gain;
 	return net_add_layer(net, "heads", l);
 }
 
@@ -405,7 +406,7 @@ static uint32_t add_waves(struct net *net, const struct net_interface *in)
 					     .part = (int)(n % 2),
 					     .sub = 1,
 					     .scale = 1 };
-	for (int part = 0; in->gain && part < 2; part++)
+	for (int part = 0; in->base && part < 2; part++)
 		c[n++] = (struct net_channel){
 			.kind = NET_CHANNEL_EXTRA, .name = in->base[part], .sub = 1, .scale = 1
 		};
@@ -426,8 +427,8 @@ precess_status net_build_simunet(struct net **out, const struct net_template *t,
 				 const struct net_interface *in)
 {
 	struct net *net = net_create(in->name, in->matrix[0], in->matrix[1]);
-	uint32_t image, x, waves = NET_NONE, base = NET_NONE, turn = NET_NONE,
-			   n_wave = in->n_wave + (in->base && in->gain);
+	uint32_t image, x, waves = NET_NONE, base = NET_NONE,
+			   n_wave = in->n_wave + (in->base != NULL);
 	precess_status st;
 
 	*out = NULL;
@@ -439,19 +440,15 @@ precess_status net_build_simunet(struct net **out, const struct net_template *t,
 		waves = add_waves(net, in);
 	if (in->base)
 		base = add_pair(net, "base", in->base);
-	if (in->rotate)
-		turn = add_pair(net, "turn", in->rotate);
 	x = image;
 	if (in->n_param)
 		x = add_dynamic(net, t, image, (int)net->input[0].n_channel);
 	if (in->n_param && t->bypass)
 		x = join(net, NET_concat, x, image, "features");
 	x = add_unet(net, x, t->width, t->levels);
-	x = heads(net, x, 2 * ((int)n_wave + 1));
+	x = heads(net, x, 2 * ((int)n_wave + 1), in->base ? 0.001 : 0.05);
 	if (waves != NET_NONE)
 		x = join(net, NET_modulate, x, waves, "demodulated");
-	if (turn != NET_NONE)
-		x = join(net, NET_modulate, x, turn, "turned");
 	if (base != NET_NONE)
 		x = join(net, NET_add, x, base, "sum");
 	net->output = x;

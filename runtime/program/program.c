@@ -77,14 +77,13 @@ static bool is_use(const struct program *p, uint32_t epoch, const char *use)
 	return q != UINT32_MAX && p->pulse[q].use && strcmp(p->pulse[q].use, use) == 0;
 }
 
-bool program_refocuses(const struct program *p)
+/* One excitation, and pulses that refocus. */
+static bool refocuses(const struct program *p)
 {
 	uint32_t n_excitation = 0;
 
-	if (p->n_pathway != 1 || p->n_history != 1 || p->matrix[1] < 1 ||
-	    p->n_readout != (uint32_t)p->matrix[1] || !(p->fov[0] > 0) || !(p->fov[1] > 0) ||
-	    !is_zero(p, p->pathway[0].k[0]) || !is_zero(p, p->pathway[0].k[1]) ||
-	    program_bends(p))
+	if (p->n_pathway != 1 || !is_zero(p, p->pathway[0].k[0]) ||
+	    !is_zero(p, p->pathway[0].k[1]))
 		return false;
 	for (uint32_t i = 0; i < p->n_epoch; i++) {
 		if (p->epoch[i].pulse != UINT32_MAX && !is_use(p, i, "refocusing") &&
@@ -92,11 +91,29 @@ bool program_refocuses(const struct program *p)
 			return false;
 		n_excitation += is_use(p, i, "excitation");
 	}
+	return n_excitation == 1;
+}
+
+bool program_first_order(const struct program *p)
+{
+	uint32_t n = 0, epoch = UINT32_MAX;
+	bool one = true;
+
+	if (p->n_pathway < 1 || p->n_history != 1 || p->matrix[1] < 1 || !(p->fov[0] > 0) ||
+	    !(p->fov[1] > 0))
+		return false;
 	for (uint32_t i = 0; i < p->n_readout; i++) {
+		const int32_t *label = p->event[p->readout[i].event].label;
+
+		if (label[PROGRAM_LABEL_nav] > 0 || label[PROGRAM_LABEL_noise] > 0)
+			continue;
 		if (p->readout[i].class_ != PROGRAM_READOUT_LINE)
 			return false;
+		one &= epoch == UINT32_MAX || epoch == program_readout_epoch(p, i);
+		epoch = program_readout_epoch(p, i);
+		n++;
 	}
-	return n_excitation == 1;
+	return n == (uint32_t)p->matrix[1] && (one || refocuses(p));
 }
 
 static void free_texts(struct program *p)

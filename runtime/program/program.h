@@ -216,11 +216,12 @@ void program_evaluate(double *value, const struct program *p, const double *para
 const char *program_map_name(enum program_map_kind k);
 const char *program_label_name(enum program_label l);
 const char *program_opcode_name(enum program_opcode op);
-/* Does off-resonance, as a map, bend a train, so that its first-order image can be told? */
+/* Does off-resonance, as a map, bend a train? */
 bool program_bends(const struct program *p);
-/* Does all of its image come from one excitation, refocused into one pathway at the middle of k-space,
- * a line at a time? Then its first-order image is a formula seen through the acquired window. */
-bool program_refocuses(const struct program *p);
+/* Is its image one of lines from a single history, all read in one epoch or from one excitation whose
+ * only pathway every pulse refocuses to the middle of k-space? Then its first-order image can be
+ * told from the pathways. */
+bool program_first_order(const struct program *p);
 /* The epoch that readout `r` belongs to. */
 uint32_t program_readout_epoch(const struct program *p, uint32_t r);
 

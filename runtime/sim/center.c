@@ -122,12 +122,20 @@ precess_status kspace_rows(double *time, double offset[2], const struct draw *d)
 	for (int j = 0; j < g->ny; j++)
 		time[j] = NAN;
 	memcpy(offset, g->offset, sizeof g->offset);
-	for (uint32_t r = 0; r < p->n_readout; r++) {
+	for (uint32_t r = 0; r < p->n_readout && g->n_set == 1; r++) {
+		uint32_t epoch = program_readout_epoch(p, r), q = p->epoch[epoch].pulse;
+		const struct draw_event *e = &d->event[d->at[p->readout[r].event]];
+
 		if (g->row[r].set < 0)
 			continue;
 		TRY(middle_of(&sample, &t, d, r, g->row[r].shift[0]));
-		if (g->n_set == 1 && excitations(d, program_readout_epoch(p, r)) == 1)
-			time[g->row[r].row] = t - excitation_before(d, t);
+		/* the event's time is of its own shot, the epoch's of the first */
+		t += sim_slot(d, p->readout[r].time) - (double)e->start * s_per_ps -
+		     0.5 * e->dwell;
+		t += sim_slot(d, p->epoch[epoch].start) -
+		     sim_slot(d, p->epoch[p->history[sim_epoch_history(p, epoch)].first_epoch].start);
+		time[g->row[r].row] =
+			t + (q == UINT32_MAX ? 0 : sim_slot(d, p->pulse[q].duration));
 	}
 out:
 	grid_free(g);

@@ -188,8 +188,8 @@ struct kspace_center {
 	double te;
 };
 precess_status kspace_centers(struct kspace_center **out, int *n_set, const struct draw *d);
-/* The same time for every row of a sequence's only image, time[matrix[1]]: NAN where a row is not
- * read, or there is no such image; and the offsets of its k-space. */
+/* When each row of a sequence's only image is read at kx = 0, since its history began: time[matrix[1]],
+ * s; NAN where a row is not read, or there are several images. And the offsets of its k-space. */
 precess_status kspace_rows(double *time, double offset[2], const struct draw *d);
 /* Fills k->data, one set, with what nx x ny spins of that magnetisation (re, im) give at once, without
  * decay, pulses or receiver: sum of density exp(-i 2 pi k r) / (nx ny). */

@@ -525,7 +525,7 @@ static struct net *small_simunet(const char *template)
 		{ .kind = NET_CHANNEL_MAP, .map = PROGRAM_MAP_M0, .sub = 1, .scale = 1 },
 		{ .kind = NET_CHANNEL_EXTRA, .name = "push", .sub = 1, .scale = 1 },
 	};
-	static const char *const base[] = { "base.re", "base.im" }, *const turn[] = { "c", "s" };
+	static const char *const base[] = { "base.re", "base.im" };
 	struct net_interface in = {
 		.name = "small",
 		.matrix = { 16, 8 },
@@ -538,7 +538,6 @@ static struct net *small_simunet(const char *template)
 		.channel = channel,
 		.n_channel = 2,
 		.base = base,
-		.rotate = turn,
 	};
 	struct net_template t;
 	struct net *net;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a network learned, looked into: beside the exact simulator along a field and a parameter, and
-# trained without parts of its inputs. A network that does not see the parameters does worse. (Of a
-# pulse whose use is not told no first-order image is made, which would leave nothing to learn.)
+# trained without parts of its inputs. A network that does not see the parameters does worse: the
+# first-order image does not know what the inversion leaves.
 set -eu
 precess=$1
 dir=$(mktemp -d)
@@ -28,30 +28,34 @@ sequence small
 import std.epi (epi_train)
 param ESP : time in 0.5ms .. 0.7ms = 0.6ms
 param TE  : time in 15ms .. 40ms = 20ms
+param TI  : time in 1s .. 3s = 2s
 map T2  : time      in 0ms .. 650ms
 map M0  : number    in 0 .. 1
 map B1  : number    in 0.7 .. 1.3
+map T1  : time = 1s
 geometry fov = [220mm, 220mm], matrix = [16, 16]
 system = ideal
 reset
-play e = hard(90deg, 100us)
+play hard(180deg, 100us, use = inversion)
+delay TI
+play e = hard(90deg, 100us, use = excitation)
 play epi_train(esp = ESP) with k0 at e.center + TE
 SEQ
 
 cd "$dir"
-"$precess" bench learning small.seq -o rows --samples 300 --images 1600 --width 4 --threads 1 \
+"$precess" bench learning small.seq -o rows --samples 300 --images 3200 --width 4 --threads 1 \
 	>table 2>err || fail "bench learning"
 awk '$1 == "derived" && $2 == 300 { with = $3 } $1 == "no_parameters" { without = $3 }
 	$1 == "derived" && $2 == 250 { rows++ } $1 == "paper" || $1 == "no_position" { rows++ }
-	END { exit !(rows == 3 && with > without + 0.5) }' table || { cat table; fail "the rows"; }
+	END { exit !(rows == 3 && with > without + 3) }' table || { cat table; fail "the rows"; }
 
 # the second time nothing is trained again, and the numbers are the same
-"$precess" bench learning small.seq -o rows --samples 300 --images 1600 --width 4 --threads 1 \
+"$precess" bench learning small.seq -o rows --samples 300 --images 3200 --width 4 --threads 1 \
 	>again 2>err || fail "bench learning again"
 cmp -s table again || fail "another table from the same models"
 grep -q '^$ precess train' err && fail "trained again"
 
-model=rows/derived_width4_of300_shown1600.h5
+model=rows/derived_width4_of300_shown3200.h5
 "$precess" compare "$model" --scale B1=-0.2,0.2 --sweep TE=15ms..40ms:3 --regions 2 --threads 1 \
 	--png picture --json >json 2>err || fail "compare"
 [ -s picture-B1.png ] && [ -s picture-TE.png ] || fail "no pictures"
