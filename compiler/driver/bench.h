@@ -15,8 +15,14 @@ struct bench_learning {
 };
 int bench_learning(const struct bench_learning *o);
 
-/* A batch of each file's sequence on the device of the options. */
-int bench_batches(const char *const *file, size_t n, const struct compile_options *c,
-		  const struct scene_options *o, int batch, int repeats);
+/* Spins along an axis, one after the other. */
+struct bench_sizes {
+	int item[32];
+	size_t n;
+};
+/* A batch of each file's sequence, at each size, on the device of the options. */
+int bench_batches(const char *const *file, size_t n, const struct bench_sizes *sizes,
+		  const struct compile_options *c, const struct scene_options *o, int batch,
+		  int repeats);
 
 #endif

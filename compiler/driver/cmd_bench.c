@@ -10,7 +10,7 @@ struct bench_options {
 	struct compile_options compile;
 	struct scene_options scene;
 	struct option_list files;
-	const char *png, *folder, *device;
+	const char *png, *folder, *device, *spins;
 	int samples, images, repeats, batch, reference, width;
 	bool pytorch;
 };
@@ -21,26 +21,40 @@ static const char *const default_files[] = { "sequences/gre_epi.seq", "sequences
 
 static json_t *json_row(const struct bench_row *r)
 {
-	return json_pack("{s:s, s:i, s:f, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sequence",
+	json_t *measured = isnan(r->measured) ? json_null() : json_real(r->measured);
+	return json_pack("{s:s, s:i, s:f, s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:f}", "sequence",
 			 r->sequence, "spins", r->spins, "tolerance", r->tolerance, "method", r->method,
-			 "ms", r->ms, "direct_ms", r->direct_ms, "ratio", r->ratio, "error_bound",
-			 r->bound, "measured_error", r->measured, "direct_gflops", r->direct_gflops,
-			 "peak_gflops", r->peak_gflops, "live_share", r->live_share);
+			 "ms", r->ms, "model_ms", r->model_ms, "direct_ms", r->direct_ms, "ratio", r->ratio,
+			 "error_bound", r->bound, "measured_error", measured, "direct_gflops",
+			 r->direct_gflops, "peak_gflops", r->peak_gflops, "live_share", r->live_share);
+}
+
+static void print_heading(void)
+{
+	printf("direct: every spin of the grid times every sample, in single precision; live: spins with "
+	       "M0 > 0;\nmodel: what the run should take by the costs that methods are chosen by\n"
+	       "%-10s %6s %8s %10s %-8s %9s %9s %11s %8s %12s %15s %13s\n", "sequence", "spins", "live",
+	       "tolerance", "method", "ms", "model ms", "direct ms", "ratio", "error bound",
+	       "measured error", "direct/peak");
 }
 
 static void print_row(const struct bench_row *r)
 {
-	printf("%-10s %6d %6.0f %% %10.1e %-8s %9.2f %11.1f %8.1f %12.2e %15.2e %11.0f %%\n", r->sequence,
-	       r->spins, 100 * r->live_share, r->tolerance, r->method, r->ms, r->direct_ms, r->ratio,
-	       r->bound, r->measured, 100 * r->direct_gflops / r->peak_gflops);
+	printf("%-10s %6d %6.0f %% %10.1e %-8s %9.2f %9.2f %11.1f %8.1f %12.2e ", r->sequence, r->spins,
+	       100 * r->live_share, r->tolerance, r->method, r->ms, r->model_ms, r->direct_ms, r->ratio,
+	       r->bound);
+	if (isnan(r->measured))
+		printf("%15s", "-");
+	else
+		printf("%15.2e", r->measured);
+	printf(" %11.0f %%\n", 100 * r->direct_gflops / r->peak_gflops);
 }
 
-static int bench_one(struct bench_options *o, const char *file, json_t *rows)
+static int bench_one(const struct bench_options *o, const char *file, int spins, json_t *rows)
 {
 	struct scene s;
 	struct scene_options so = o->scene;
-	if (!so.spins)
-		so.spins = 512;
+	so.spins = spins;
 	int rc = scene_open(&s, file, &o->compile, &so);
 	if (!rc) {
 		struct bench_row row;
@@ -58,24 +72,47 @@ static int bench_one(struct bench_options *o, const char *file, json_t *rows)
 	return rc;
 }
 
+/* "256,512,1024" into the sizes of a sweep. */
+static int read_sizes(struct bench_sizes *out, const char *text)
+{
+	static const int most = 16384; /* as everywhere where spins are asked for */
+	const char *at = text ? text : "512";
+	for (out->n = 0;; at++) {
+		char *end;
+		long v = strtol(at, &end, 10);
+		if (end == at || (*end && *end != ','))
+			return usage_error("bench", "--spins wants numbers, as in --spins 256,512; found '%s'",
+					   text);
+		if (v < 1 || v > most)
+			return usage_error("bench", "--spins must be in 1 .. %d, found %.*s", most,
+					   (int)(end - at), at);
+		if (out->n == PRECESS_COUNT(out->item))
+			return usage_error("bench", "too many numbers for --spins (limit %zu)", out->n);
+		out->item[out->n++] = (int)v;
+		at = end;
+		if (!*at)
+			return EXIT_OK;
+	}
+}
+
 static int bench_all(struct bench_options *o)
 {
 	size_t n = o->files.n > 1 ? o->files.n - 1 : PRECESS_COUNT(default_files);
 	const char *const *file = o->files.n > 1 ? o->files.item + 1 : default_files;
+	struct bench_sizes sizes;
+	int rc = read_sizes(&sizes, o->spins);
+	if (rc)
+		return rc;
 	o->scene.sim.device = o->batch ? o->device : NULL;
 	if (o->batch && !o->device)
 		return usage_error("bench", "--batch is for a device: --device cuda");
 	if (o->batch)
-		return bench_batches(file, n, &o->compile, &o->scene, o->batch, o->repeats);
+		return bench_batches(file, n, &sizes, &o->compile, &o->scene, o->batch, o->repeats);
 	json_t *rows = json_array();
-	int rc = EXIT_OK;
 	if (!o->compile.json)
-		printf("direct: every spin of the grid times every sample, in single precision; live: spins "
-		       "with M0 > 0\n%-10s %6s %8s %10s %-8s %9s %11s %8s %12s %15s %13s\n", "sequence",
-		       "spins", "live", "tolerance", "method", "ms", "direct ms", "ratio", "error bound", "measured error",
-		       "direct/peak");
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = bench_one(o, file[i], rows);
+		print_heading();
+	for (size_t i = 0; i < n * sizes.n && !rc; i++)
+		rc = bench_one(o, file[i / sizes.n], sizes.item[i % sizes.n], rows);
 	if (o->compile.json && !rc)
 		json_put(json_pack("{s:b, s:O}", "ok", 1, "rows", rows));
 	json_decref(rows);
@@ -237,7 +274,7 @@ int cmd_bench(int argc, char **argv)
 		OPTION_LIBRARY_PATH(o.compile.library),
 		{ "--object", NULL, OPTION_TEXT, &o.scene.object, 0, 0, "head[:SEED], uniform, or FILE.h5[:SLICE]" },
 		{ "--map", NULL, OPTION_LIST, &o.scene.map, 0, 0, "NAME=VALUE: one value instead of the object's map, as in B1=1" },
-		{ "--spins", NULL, OPTION_INT, &o.scene.spins, 1, 16384, "simulate: spins along x and y (512)" },
+		{ "--spins", NULL, OPTION_TEXT, &o.spins, 0, 0, "simulate: spins along x and y (512); several for a sweep: 256,512" },
 		{ "--reference", NULL, OPTION_INT, &o.reference, 64, 16384, "grid: spins of the reference (1024)" },
 		{ "--tolerance", NULL, OPTION_REAL, &o.scene.sim.tolerance, 1e-14, 1, "error allowed (1e-4)" },
 		{ "--threads", NULL, OPTION_INT, &o.scene.sim.threads, 1, 1024, "threads (default: all)" },

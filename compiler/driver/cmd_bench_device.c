@@ -36,14 +36,13 @@ static json_t *json_times(const char *name, int spins, const struct sim_device_t
 			 "ceiling_bytes", t->most_bytes, "ceiling_flops", t->most_flops);
 }
 
-static int bench_one(const char *file, const struct compile_options *c, const struct scene_options *o,
-		     int batch, int repeats, bool first, json_t *rows)
+static int bench_one(const char *file, int spins, const struct compile_options *c,
+		     const struct scene_options *o, int batch, int repeats, bool first, json_t *rows)
 {
 	struct scene s;
 	struct scene_options so = *o;
 	struct sim_device_times t;
-	if (!so.spins)
-		so.spins = 512;
+	so.spins = spins;
 	so.sim.quiet = true;
 	int rc = scene_open(&s, file, c, &so);
 	if (!rc) {
@@ -66,13 +65,15 @@ static int bench_one(const char *file, const struct compile_options *c, const st
 	return rc;
 }
 
-int bench_batches(const char *const *file, size_t n, const struct compile_options *c,
-		  const struct scene_options *o, int batch, int repeats)
+int bench_batches(const char *const *file, size_t n, const struct bench_sizes *sizes,
+		  const struct compile_options *c, const struct scene_options *o, int batch,
+		  int repeats)
 {
 	json_t *rows = json_array();
 	int rc = EXIT_OK;
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = bench_one(file[i], c, o, batch, repeats, i == 0, rows);
+	for (size_t i = 0; i < n * sizes->n && !rc; i++)
+		rc = bench_one(file[i / sizes->n], sizes->item[i % sizes->n], c, o, batch, repeats,
+			       i == 0, rows);
 	if (c->json && !rc)
 		json_put(json_pack("{s:b, s:O}", "ok", 1, "rows", rows));
 	json_decref(rows);

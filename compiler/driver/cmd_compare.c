@@ -18,7 +18,7 @@
 #define BRIGHTER 5.0
 
 struct compare_command {
-	struct option_list set;
+	struct option_list set, library;
 	const char *object, *scale, *sweep, *png;
 	int regions, threads;
 	bool force, json;
@@ -160,8 +160,11 @@ static int read_command(struct comparison *k)
 static precess_status image_both_ways(struct comparison *k)
 {
 	precess_status st = train_model_check_params(k->m.model, k->param);
-	if (st && !k->c->force)
-		return st;
+	if (st && !k->c->force) {
+		char why[512];
+		snprintf(why, sizeof why, "%s", precess_error());
+		return precess_fail(st, "%s; --force compares nevertheless", why);
+	}
 	TRY(data_make_from(k->sample, k->maker, k->maps, k->param, true));
 	learn_planes(k->label, k->sample);
 	TRY(learn_fill(k->m.nn, 0, k->extras, k->m.compiled.program, k->sample));
@@ -548,6 +551,7 @@ int cmd_compare(int argc, char **argv)
 	struct option_list files = { 0 };
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &c.set, 0, 0, "NAME=VALUE of a parameter" },
+		OPTION_LIBRARY_PATH(c.library),
 		{ "--object", NULL, OPTION_TEXT, &c.object, 0, 0,
 		  "head[:SEED], uniform, or FILE.h5[:SLICE] (head:1)" },
 		{ "--scale", NULL, OPTION_TEXT, &c.scale, 0, 0,
@@ -572,11 +576,14 @@ int cmd_compare(int argc, char **argv)
 	if (!c.scale && !c.sweep)
 		return usage_error("compare", "--scale, --sweep, or both");
 	struct comparison k = { .c = &c };
-	rc = learn_model_open(&k.m, files.item[0], NULL,
+	precess_status st = outputs_probe(NULL, c.png);
+	if (st)
+		return learn_failed(NULL, c.json, st);
+	rc = learn_model_open(&k.m, files.item[0], NULL, &c.library,
 			      &(struct nn_options){ .batch = 1, .threads = c.threads }, c.json);
 	if (rc)
 		return rc;
-	precess_status st = learn_makes_images(k.m.model, files.item[0]);
+	st = learn_makes_images(k.m.model, files.item[0]);
 	rc = st ? learn_failed(NULL, c.json, st) : compare(&k);
 	comparison_free(&k);
 	return rc;

@@ -353,6 +353,7 @@ int cmd_evaluate(int argc, char **argv)
 		  "FWHM in mm of a blur of the object (0)" },
 		{ "--set", NULL, OPTION_LIST, &c.set, 0, 0,
 		  "NAME=VALUE of a parameter, of a network that maps (drawn from its range)" },
+		OPTION_LIBRARY_PATH(c.library),
 		{ "--noise", NULL, OPTION_REAL, &c.noise, 0, 10,
 		  "deviation in each part, the largest pixel being 1, of a network that maps "
 		  "(0.02)" },
@@ -383,10 +384,11 @@ int cmd_evaluate(int argc, char **argv)
 	struct evaluation e = { .c = &c };
 	enum nn_precision precision;
 	precess_status st = learn_precision(&precision, c.precision);
+	st = st ? st : outputs_probe(NULL, c.png);
 	if (st)
 		return learn_failed(NULL, c.json, st);
 	interrupt_watch();
-	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL,
+	rc = learn_model_open(&e.m, files.item[0], files.n > 1 ? files.item[1] : NULL, &c.library,
 			      &(struct nn_options){ .batch = 1,
 						    .precision = precision,
 						    .threads = c.threads,
@@ -399,7 +401,11 @@ int cmd_evaluate(int argc, char **argv)
 		learn_model_close(&e.m);
 		return rc;
 	}
-	st = evaluate(&e);
+	if (c.set.n || c.png || c.noise >= 0)
+		st = precess_fail(PRECESS_EINVAL,
+				  "--set, --noise and --png are for networks that map; %s makes images, of "
+				  "parameters drawn from their ranges", files.item[0]);
+	st = st ? st : evaluate(&e);
 	if (!st)
 		report(&e);
 	evaluation_free(&e);

@@ -76,7 +76,8 @@ static int generate(const struct generate_options *o, const struct program *p, s
 	};
 	struct data_source *s;
 	struct data_generated done;
-	precess_status st = data_source_create(&s, p, &r);
+	precess_status st = file_output_probe(o->output);
+	st = st ? st : data_source_create(&s, p, &r);
 	if (st)
 		return failed(l, o->json, st);
 	st = data_generate(&done, s, g);

@@ -140,36 +140,11 @@ static precess_status save(const struct import *m)
 }
 
 /* ------------------------------------------------------------------ what the file does not tell */
-/* "220mm" or "220mm,180mm". */
-static int lengths(double *out, int most, const char *option, const char *text)
-{
-	char *end;
-	int n = 0;
-
-	for (; text && n < most; n++) {
-		double v = strtod(text, &end), factor = 0;
-		size_t unit = strcspn(end, ",");
-		struct dim d;
-		if (end == text || !unit_find(end, unit, &factor, &d) ||
-		    !dim_equal(d, (struct dim){ .m = 1 }) || !(v > 0 && v * factor < 10))
-			return argument_error(
-				"%s wants a length with its unit, as in 220mm; found '%s'", option,
-				text);
-		out[n] = v * factor;
-		text = end[unit] ? end + unit + 1 : NULL;
-	}
-	if (text)
-		return argument_error("%s: too many lengths", option);
-	if (n == 1 && most == 2)
-		out[1] = out[0];
-	return EXIT_OK;
-}
-
 static int geometry(struct ir *ir, const char *fov, const char *slice, const char *matrix)
 {
-	int rc = lengths(ir->geometry.fov, 2, "--fov", fov);
+	int rc = argument_lengths(ir->geometry.fov, 2, "--fov", fov);
 	if (!rc)
-		rc = lengths(&ir->geometry.fov[2], 1, "--slice", slice);
+		rc = argument_lengths(&ir->geometry.fov[2], 1, "--slice", slice);
 	if (rc || !matrix)
 		return rc;
 	int *m = ir->geometry.matrix;

@@ -11,7 +11,8 @@ enum { MANY = 8 }; /* echo times that are all told */
 struct map_command {
 	const char *sequence, *model, *image[64]; /* of the files named */
 	size_t n_image;
-	const char *method, *te, *mask, *noise, *t2, *b1, *window, *output, *png;
+	const char *method, *te, *fov, *mask, *noise, *t2, *b1, *window, *output, *png;
+	double size[2];  /* of `fov`, m */
 	struct option_list phase;
 	bool conjugate;
 	double shown[2]; /* of the picture, s */
@@ -127,7 +128,6 @@ static precess_status map(const struct map_command *c, const struct map_input *i
 	struct mapping_maps *m = NULL;
 	precess_status st;
 
-	TRY(file_output_probe(c->output));
 	TRY(mapping_run(&m, c->chosen, in->series, &c->o));
 	st = finish(c, in, m, &in->place);
 out:
@@ -138,6 +138,7 @@ out:
 static int map_by_network(struct map_command *c, struct map_input *in)
 {
 	struct map_network o = { .model = c->model, .set = &c->compile.set,
+				 .library = &c->compile.library,
 				 .threads = c->o.threads, .json = c->compile.json };
 	struct mapping_maps *m = NULL;
 	struct io_volume place;
@@ -145,8 +146,6 @@ static int map_by_network(struct map_command *c, struct map_input *in)
 
 	o.fraction = c->o.threshold;
 	o.mask = c->o.mask;
-	if (!rc && file_output_probe(c->output))
-		rc = world_error(PRECESS_EIO);
 	rc = rc ? rc : map_network(&m, &place, in, &o);
 	precess_status st = rc ? PRECESS_OK : finish(c, in, m, &place);
 	mapping_maps_free(m);
@@ -203,7 +202,7 @@ static int set_options(struct map_command *c)
 	c->o.noise = (enum mapping_noise)noise;
 	c->o.t2_lo = t2[0];
 	c->o.t2_hi = t2[1];
-	return EXIT_OK;
+	return argument_lengths(c->size, 2, "--fov", c->fov);
 }
 
 /* Sequences apart from images, by their ending. */
@@ -237,8 +236,11 @@ static int run(struct map_command *c)
 					 .n = c->n_image,
 					 .phase = &c->phase,
 					 .te = c->te,
+					 .fov = { c->size[0], c->size[1] },
 					 .conjugate = c->conjugate,
 					 .threads = c->o.threads };
+	if ((st = map_write_probe(c->output)) || (st = outputs_probe(c->output, c->png)))
+		return c->compile.json ? json_failure(NULL, EXIT_WORLD) : world_error(st);
 	int rc = map_input_open(&in, &files);
 
 	if (!rc && c->sequence && !c->method)
@@ -281,6 +283,7 @@ int cmd_map(int argc, char **argv)
 		{ "--phase", NULL, OPTION_LIST, &c.phase, 0, 0, "PHASE.nii of a magnitude: radians, 0..4095 or -4096..4095; one for each, in order" },
 		{ "--conjugate", NULL, OPTION_FLAG, &c.conjugate, 0, 0, "the images' phase runs the other way" },
 		{ "--te", NULL, OPTION_TEXT, &c.te, 0, 0, "echo times of all images, as in 35ms,50ms (what the files tell)" },
+		{ "--fov", NULL, OPTION_TEXT, &c.fov, 0, 0, "field of view that raw data do not tell: 220mm, or 220mm,180mm" },
 		{ "--mask", NULL, OPTION_TEXT, &c.mask, 0, 0, "part of the first echo's magnitude (0.05), none, or FILE.h5[:/dataset] or FILE.nii" },
 		{ "--noise", NULL, OPTION_TEXT, &c.noise, 0, 0, "under the decay: none, offset or rician (none)" },
 		{ "--sigma", NULL, OPTION_REAL, &c.o.sigma, 1e-300, 1e300, "noise of real and imaginary part (rician: from outside the mask)" },

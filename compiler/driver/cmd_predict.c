@@ -9,7 +9,7 @@
 #define FINE 4
 
 struct predict_command {
-	struct option_list set;
+	struct option_list set, library;
 	const char *object, *output, *png, *tensors, *device;
 	int threads;
 	bool force, json;
@@ -218,6 +218,8 @@ static int predict(struct learn_model *m, const struct predict_command *c)
 		free(param);
 		return rc;
 	}
+	TRY(io_save_probe(c->output));
+	TRY(outputs_probe(c->tensors, c->png));
 	TRY(sample_object(&r, m, c, param));
 	TRY(compute(&r, m));
 	TRY(write_outputs(&r, c, m->nn));
@@ -239,6 +241,7 @@ int cmd_predict(int argc, char **argv)
 	const struct option table[] = {
 		{ "--set", NULL, OPTION_LIST, &c.set, 0, 0,
 		  "NAME=VALUE of a parameter, as in ESP=0.5ms" },
+		OPTION_LIBRARY_PATH(c.library),
 		{ "--object", NULL, OPTION_TEXT, &c.object, 0, 0,
 		  "head[:SEED], uniform, or FILE.h5[:SLICE]" },
 		{ "--force", NULL, OPTION_FLAG, &c.force, 0, 0,
@@ -263,7 +266,7 @@ int cmd_predict(int argc, char **argv)
 				   files.n ? "one model, and a sequence to check it against"
 					   : "which model?");
 	struct learn_model m;
-	rc = learn_model_open(&m, files.item[0], files.n > 1 ? files.item[1] : NULL,
+	rc = learn_model_open(&m, files.item[0], files.n > 1 ? files.item[1] : NULL, &c.library,
 			      &(struct nn_options){
 				      .batch = 1, .threads = c.threads, .device = c.device },
 			      c.json);

@@ -19,7 +19,8 @@ struct reconstruct {
 	struct compile_options compile;
 	struct recon_options recon;
 	struct recon_names names;
-	const char *sequence, *phase, *kernel, *combine, *output, *png;
+	const char *sequence, *phase, *kernel, *combine, *fov, *output, *png;
+	double size[2]; /* of `fov`, m */
 	int slice, repetition; /* -1: not named */
 	bool coils, json;
 };
@@ -69,7 +70,7 @@ static int set_choices(struct reconstruct *c)
 	}
 	if (c->output && !is_hdf5(c->output) && !is_nifti(c->output))
 		return argument_error("-o wants a name that ends in .h5, .nii or .nii.gz; found '%s'", c->output);
-	return EXIT_OK;
+	return argument_lengths(c->size, 2, "--fov", c->fov);
 }
 
 /* ------------------------------------------------------------------ the sequence that was played */
@@ -159,14 +160,10 @@ static precess_status find_echoes(struct reconstructed *r)
 /* ------------------------------------------------------------------ work */
 static precess_status work(struct reconstructed *r, struct reconstruct *c, const char *path)
 {
-	struct text name;
 	precess_status st;
-	text_init(&name);
-	text_printf(&name, "%s.png", c->png ? c->png : "");
-	TRY(file_output_probe(c->output));
-	if (c->png)
-		TRY(file_output_probe(name.data));
+	TRY(outputs_probe(c->output, c->png));
 	TRY(reconstruction_read(&r->made, path, &c->names));
+	TRY(reconstruction_fov(&r->made, c->size));
 	if (c->sequence) {
 		TRY(check_sequence(r));
 		TRY(draw_create(&r->draw, r->compiled.program, NULL, false));
@@ -179,7 +176,6 @@ static precess_status work(struct reconstructed *r, struct reconstruct *c, const
 	if (r->draw)
 		st = find_echoes(r);
 out:
-	text_free(&name);
 	return st;
 }
 
@@ -188,9 +184,8 @@ static precess_status write_nifti(const struct reconstruction *m, const char *pa
 	struct io_volume v;
 	if (!(m->fov[0] > 0))
 		return precess_fail(PRECESS_EINVAL,
-				    "%s does not say its field of view, which NIfTI needs: give it the "
-				    "attribute fov = [x, y] in metres, or name the sequence with "
-				    "--sequence",
+				    "%s does not say its field of view, which NIfTI needs: name it, as in "
+				    "--fov 220mm, or the sequence with --sequence",
 				    m->scan->source);
 	reconstruction_place(&v, m);
 	v.is_complex = true;
@@ -328,6 +323,8 @@ int cmd_reconstruct(int argc, char **argv)
 	const struct option table[] = {
 		{ "--sequence", NULL, OPTION_TEXT, &c.sequence, 0, 0, "FILE.seq that was played: the result gets its name and parameters" },
 		{ "--set", NULL, OPTION_LIST, &c.compile.set, 0, 0, "NAME=VALUE of a parameter of the sequence, as in ESP=0.465ms" },
+		OPTION_LIBRARY_PATH(c.compile.library),
+		{ "--fov", NULL, OPTION_TEXT, &c.fov, 0, 0, "field of view that the raw data do not tell: 220mm, or 220mm,180mm" },
 		{ "--phase", NULL, OPTION_TEXT, &c.phase, 0, 0, "phase between forward and backward lines: line, coil, pixel or none" },
 		{ "--kernel", NULL, OPTION_TEXT, &c.kernel, 0, 0, "of GRAPPA, samples x lines (5x2)" },
 		{ "--lambda", NULL, OPTION_REAL, &c.recon.lambda, 0, 1e6, "regularisation of GRAPPA (0.01)" },

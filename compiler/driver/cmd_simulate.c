@@ -198,16 +198,15 @@ static void bound_warning(const struct sim_result *r, double tolerance, json_t *
 	text_free(&t);
 }
 
-/* A folder that cannot be written is told before the simulation, not after. */
-static precess_status probe(const struct outputs *out)
+/* What the simulation gives must fit the files. */
+static precess_status probe(const struct scene *s, const struct outputs *out)
 {
-	struct text name;
-	text_init(&name);
-	text_printf(&name, "%s.png", out->png ? out->png : "");
-	precess_status st = io_save_probe(out->result);
-	if (!st && out->png)
-		st = file_output_probe(name.data);
-	text_free(&name);
+	precess_status st;
+	TRY(io_save_probe_result(out->result, s->draw, s->maps->n_coil));
+	if (out->png && (st = io_image_probe(s->draw)) == PRECESS_ENOTSUP)
+		precess_wrap(st, "%s has no image for --png, `precess plot` draws the sequence",
+			     s->compiled.program->name);
+out:
 	return st;
 }
 
@@ -218,7 +217,7 @@ static int simulate(struct scene *s, const struct scene_options *so, const struc
 	double tolerance = so->sim.tolerance;
 	json_t *warnings = json_array();
 	precess_status st;
-	TRY(probe(out));
+	TRY(probe(s, out));
 	TRY(scene_alias_warning(s, json ? warnings : NULL));
 	TRY(compute(&f, s, &so->sim));
 	bound_warning(f.result, tolerance, json ? warnings : NULL);
@@ -264,6 +263,9 @@ int cmd_simulate(int argc, char **argv)
 		return rc < 0 ? EXIT_OK : rc;
 	if (files.n != 1)
 		return usage_error("simulate", files.n ? "one file at a time" : "which file?");
+	precess_status st = io_save_probe(out.result);
+	if (st || (st = outputs_probe(NULL, out.png)))
+		return o.json ? json_failure(NULL, EXIT_WORLD) : world_error(st);
 	interrupt_watch();
 	struct scene s;
 	rc = scene_open(&s, files.item[0], &o, &so);

@@ -1,55 +1,24 @@
-/* precess train: a network for a sequence, from fresh simulations or a data set.
- *
- * Everything that decides the result stands in the model's record, line by line; a checkpoint goes
- * on only under the same lines. */
+/* precess train: a network for a sequence, from fresh simulations or a data set. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "compiler/driver/learn.h"
+#include "compiler/driver/training.h"
 
-/* Between the seed of training and that of validation. */
-#define HELD_OUT UINT64_C(1000000007)
-#define LOOKS 10          /* validations over the whole budget */
 #define GUARD_IMAGES 2000 /* by then every sound training was below 0.8 of the zero image */
 #define CHECKPOINT_EVERY 60.0
 #define PROGRESS_EVERY 10.0
-#define RATE_WIDE 5e-4 /* from this width up the rate of a narrow network diverges */
-#define WIDE 32
 
-struct train_command {
-	struct compile_options compile;
-	const char *output, *checkpoint, *data, *net, *task, *engine, *precision, *device, *object,
-		*time_limit, *curve;
-	int width, epochs, samples, use, batch, seed, threads, makers, reuse, validate;
-	double rate, smooth_mm;
-	bool resume, compact, quiet, json;
-};
+void training_lock(bool on)
+{
+	if (on)
+		data_hdf5_lock();
+	else
+		data_hdf5_unlock();
+}
 
-/* One training under way. */
-struct training {
-	struct train_command *c;
-	struct compiled *compiled;
-	struct net_template t;
-	struct net *net;
-	struct nn *nn;
-	struct learn_feed *feed;
-	struct learn_test *test;
-	/* of a task */
-	struct data_view *view;
-	struct learn_map_test *map_test;
-	struct learn_fit fit; /* of the last validation */
-	struct learn_model engine;
-	struct train_model *model;
-	struct train_options o;
-	struct text record, checkpoint;
-	double part; /* of the budget, at the last validation */
-	json_t *looks;
-};
-
-/* ------------------------------------------------------------------ what is asked for */
 /* Training and making samples share the threads; the result depends on the first number only. */
 static void share_threads(struct train_command *c)
 {
@@ -64,226 +33,6 @@ static void share_threads(struct train_command *c)
 	c->threads = c->threads > c->makers ? c->threads - c->makers : 1;
 }
 
-static precess_status set_template(struct training *r)
-{
-	const struct train_command *c = r->c;
-	struct net_template *t = &r->t;
-	precess_status st = network_template(t, c->net ? c->net : c->task ? c->task : "derived");
-	if (st)
-		return st;
-	if (c->engine && t->target < 0)
-		return precess_fail(PRECESS_EINVAL,
-				    "--engine makes the images of a --task; %s learns images",
-				    t->name);
-	if (c->width) {
-		if (c->width >= WIDE && t->rate > RATE_WIDE)
-			t->rate = RATE_WIDE;
-		t->width = c->width;
-	}
-	if (c->batch)
-		t->batch = c->batch;
-	if (c->rate > 0)
-		t->rate = c->rate;
-	return PRECESS_OK;
-}
-
-/* Images to show; a time limit replaces them. */
-static precess_status set_budget(struct training *r, uint64_t per_epoch)
-{
-	const struct train_command *c = r->c;
-	struct train_options *o = &r->o;
-	int epochs = c->epochs ? c->epochs : r->t.images ? 0 : r->t.epochs;
-	if (c->time_limit)
-		return learn_time(&o->time_limit, c->time_limit);
-	if (c->samples)
-		o->images = (uint64_t)c->samples;
-	else if (epochs && per_epoch)
-		o->images = (uint64_t)epochs * per_epoch;
-	else if (c->epochs)
-		return precess_fail(PRECESS_EINVAL,
-				    "--epochs counts passes over --data; fresh samples have "
-				    "none: say --samples N");
-	else if (r->t.images)
-		o->images = (uint64_t)r->t.images;
-	else
-		return precess_fail(PRECESS_EINVAL,
-				    "network %s counts epochs, fresh samples have none: say "
-				    "--samples N or --time-limit",
-				    r->t.name);
-	return PRECESS_OK;
-}
-
-static void write_record(struct training *r)
-{
-	const struct train_command *c = r->c;
-	const struct net_template *t = &r->t;
-	const char *slash = strrchr(r->compiled->path, '/');
-	struct text *x = &r->record;
-	char b[5][32];
-	text_printf(x, "file %s\n", slash ? slash + 1 : r->compiled->path);
-	for (size_t i = 0; i < c->compile.set.n; i++)
-		text_printf(x, "set %s\n", c->compile.set.item[i]);
-	text_printf(x, "network %s\nwidth %d\nbatch %d\nseed %d\n", t->name, t->width, t->batch,
-		    c->seed);
-	text_printf(x, "optimiser adam %s %s %s %s, rate %s\n", text_double(b[0], t->beta1),
-		    text_double(b[1], t->beta2),
-		    t->schedule == NET_SCHEDULE_COSINE ? "cosine" : "step",
-		    text_double(b[2], t->warmup), text_double(b[3], t->rate));
-	text_printf(x, "device %s\n", nn_is_remote(r->nn) ? "cuda" : "cpu");
-	text_printf(x, "precision %s\n", c->precision ? c->precision : "f32");
-	text_printf(x, "data %s\nobject %s\n", c->data ? c->data : "simulated while training",
-		    learn_feed_object(r->feed));
-	if (t->target >= 0)
-		learn_task_record(x, t);
-	if (c->engine)
-		text_printf(x, "engine %s, %s weights %" PRIu64 " images\n", c->engine,
-			    r->engine.model->sequence, r->engine.model->image);
-	if (c->use)
-		text_printf(x, "use %d\n", c->use);
-	if (strcmp(learn_feed_backend(r->feed), "cpu"))
-		text_printf(x, "images of %s\n", learn_feed_backend(r->feed));
-	if (!c->data)
-		text_printf(x, "reuse %d\nsmooth_mm %s\n", c->reuse,
-			    text_double(b[4], c->smooth_mm));
-	if (r->o.time_limit > 0)
-		text_printf(x, "time_limit %s s\n", text_double(b[4], r->o.time_limit));
-	else
-		text_printf(x, "images %" PRIu64 "\n", r->o.images);
-	text_printf(x, "threads %d\ncommand %s\n", c->threads, command_line());
-}
-
-/* ------------------------------------------------------------------ going on */
-static precess_status go_on(struct training *r)
-{
-	const char *path = r->checkpoint.data, *other;
-	struct text text;
-	char *key, *was;
-	precess_status st = train_model_read(&r->model, path, r->compiled->program->hash);
-	if (st)
-		return st;
-	if (!r->model->adam)
-		return precess_fail(PRECESS_EINVAL, "%s is a finished model, no checkpoint", path);
-	other = learn_other_line(r->record.data, r->model->record);
-	if (other) {
-		key = strndup(other, strcspn(other, " "));
-		was = learn_record(r->model->record, key);
-		precess_fail(PRECESS_EINVAL, "%s was begun with `%s %s`, not `%s`", path, key,
-			     was ? was : "none", other);
-		free(key);
-		free(was);
-		return PRECESS_EINVAL;
-	}
-	text_init(&text);
-	net_print(&text, r->net);
-	if (strcmp(text.data, r->model->net_text))
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s holds another network: its template has changed", path);
-	text_free(&text);
-	was = learn_record(r->model->record, "threads");
-	if (was && atoi(was) != r->c->threads)
-		fprintf(stderr,
-			"precess: warning: begun with %s threads, going on with %d: the last digits "
-			"will differ\n",
-			was, r->c->threads);
-	free(was);
-	return st;
-}
-
-static precess_status begin_or_go_on(struct training *r)
-{
-	const struct program *p = r->compiled->program;
-	bool there = access(r->checkpoint.data, F_OK) == 0;
-	size_t n;
-	if (r->c->resume && there)
-		return go_on(r);
-	if (r->c->resume)
-		return precess_fail(PRECESS_EIO, "%s: there is no checkpoint to resume",
-				    r->checkpoint.data);
-	if (there)
-		return precess_fail(PRECESS_EINVAL,
-				    "%s: the checkpoint of an earlier run; --resume goes on "
-				    "from it, or remove it",
-				    r->checkpoint.data);
-	nn_initialise(r->nn, (uint64_t)r->c->seed);
-	return train_model_create(&r->model, r->nn, nn_parameters(r->nn), p->name, p->hash,
-				  lang_source_text(r->compiled->lang, 0, &n), r->record.data);
-}
-
-/* ------------------------------------------------------------------ while training */
-static void lock(bool on)
-{
-	if (on)
-		data_hdf5_lock();
-	else
-		data_hdf5_unlock();
-}
-
-static precess_status plot(const struct training *r)
-{
-	struct text title;
-	if (!r->c->curve)
-		return PRECESS_OK;
-	text_init(&title);
-	text_printf(&title, "%s, %s of width %d", r->model->sequence, r->t.name, r->t.width);
-	precess_status st = learn_plot(r->c->curve, title.data, &r->model->curve);
-	text_free(&title);
-	return st;
-}
-
-static precess_status validate_map(struct training *r)
-{
-	const char *unit;
-	double show = learn_unit(&unit, (enum program_map_kind)r->t.target);
-	precess_status st = learn_map_test_score(&r->fit, r->map_test, nn_parameters(r->nn));
-	if (st)
-		return st;
-	if (!r->c->quiet)
-		fprintf(stderr,
-			"%s%" PRIu64
-			" images: held out, %zu regions: mean absolute error %.3g%s, R2 %.3f, "
-			"slope %.3f\n",
-			isatty(STDERR_FILENO) ? "\n" : "", r->model->image, r->fit.n,
-			r->fit.mae * show, unit, r->fit.r2, r->fit.slope);
-	json_array_append_new(r->looks, json_pack("{s:I, s:f, s:f}", "images",
-						  (json_int_t)r->model->image, "mae", r->fit.mae,
-						  "r2", r->fit.r2));
-	return PRECESS_OK;
-}
-
-static precess_status validate(struct training *r)
-{
-	struct train_scores *s = &r->model->scores;
-	precess_status st;
-	if (r->map_test)
-		return validate_map(r);
-	if (!r->test)
-		return PRECESS_OK;
-	TRY(learn_test_score(s, r->test, r->nn));
-	if (!r->c->quiet)
-		fprintf(stderr,
-			"%s%" PRIu64
-			" images: held out PSNR %.2f dB, SSIM %.4f, complex PSNR %.2f dB\n",
-			isatty(STDERR_FILENO) ? "\n" : "", r->model->image, s->psnr, s->ssim,
-			s->complex_psnr);
-	json_array_append_new(r->looks,
-			      json_pack("{s:I, s:f, s:f, s:f}", "images",
-					(json_int_t)r->model->image, "psnr_db", s->psnr, "ssim",
-					s->ssim, "complex_psnr_db", s->complex_psnr));
-out:
-	return st;
-}
-
-static precess_status look(void *context, double part)
-{
-	struct training *r = context;
-	precess_status st = PRECESS_OK;
-	if (floor(part * LOOKS) > floor(r->part * LOOKS) && part < 1)
-		st = validate(r);
-	r->part = part;
-	return st ? st : plot(r);
-}
-
-/* ------------------------------------------------------------------ from start to end */
 /* Sub-pixels per pixel of the samples. */
 static int samples_sub(const struct training *r)
 {
@@ -293,27 +42,6 @@ static int samples_sub(const struct training *r)
 	return both;
 }
 
-static precess_status open_tests(struct training *r, const struct learn_feed_options *fo)
-{
-	const struct program *p = r->compiled->program;
-	const struct data_recipe held = {
-		.object = learn_feed_object(r->feed),
-		.seed = (uint64_t)r->c->seed + HELD_OUT,
-		.sub = fo->sub,
-		.fine = fo->sub > 4 || 4 % fo->sub ? fo->sub : 4,
-		.reuse = 1,
-		.smooth = fo->smooth,
-		.spread = fo->spread,
-		.no_base = r->view != NULL,
-	};
-	if (!r->c->validate)
-		return PRECESS_OK;
-	if (r->view)
-		return learn_map_test_create(&r->map_test, p, r->net, r->view, &held,
-					     r->c->validate, r->c->threads);
-	return learn_test_create(&r->test, p, r->net, &held, r->c->validate, 0);
-}
-
 static precess_status open_all(struct training *r)
 {
 	struct train_command *c = r->c;
@@ -321,7 +49,7 @@ static precess_status open_all(struct training *r)
 	enum nn_precision precision;
 	precess_status st;
 	TRY(learn_precision(&precision, c->precision));
-	TRY(set_template(r));
+	TRY(training_template(r));
 	if (r->t.target < 0)
 		TRY(lower_network(&r->net, p, &r->t));
 	else
@@ -351,11 +79,11 @@ static precess_status open_all(struct training *r)
 	/* Where the feed begins is known only from the checkpoint, whose lines name the feed's
 	 * object: open it twice when going on. */
 	TRY(learn_feed_create(&r->feed, p, r->net, &fo));
-	TRY(set_budget(r, learn_feed_source(r->feed).images_per_epoch));
-	write_record(r);
-	lock(true);
-	st = begin_or_go_on(r);
-	lock(false);
+	TRY(training_budget(r, learn_feed_source(r->feed).images_per_epoch));
+	training_record(r);
+	training_lock(true);
+	st = training_begin(r);
+	training_lock(false);
 	if (st)
 		goto out;
 	if (r->model->image) {
@@ -364,7 +92,7 @@ static precess_status open_all(struct training *r)
 		fo.first = r->model->image;
 		TRY(learn_feed_create(&r->feed, p, r->net, &fo));
 	}
-	st = open_tests(r, &fo);
+	st = training_test(r, &fo);
 out:
 	return st;
 }
@@ -377,9 +105,9 @@ static precess_status train(struct training *r)
 	r->o.checkpoint = r->checkpoint.data;
 	r->o.checkpoint_every = CHECKPOINT_EVERY;
 	r->o.progress_every = r->c->quiet ? 0 : PROGRESS_EVERY;
-	r->o.look = look;
+	r->o.look = training_look;
 	r->o.context = r;
-	r->o.lock = lock;
+	r->o.lock = training_lock;
 	if (r->o.time_limit > 0)
 		r->part = r->model->seconds / r->o.time_limit;
 	else
@@ -410,8 +138,8 @@ static precess_status finish(struct training *r)
 		round_weights(nn_parameters(r->nn), m->net->n_number);
 		round_weights(m->weight, m->net->n_number);
 	}
-	TRY(validate(r));
-	TRY(plot(r));
+	TRY(training_validate(r));
+	TRY(training_plot(r));
 	text_init(&record);
 	text_printf(&record, "%simages_shown %" PRIu64 "\nminutes %.2f\nversion %s\n", m->record,
 		    m->image, m->seconds / 60, PRECESS_VERSION);
@@ -423,9 +151,9 @@ static precess_status finish(struct training *r)
 	free(m->record);
 	m->record = record.data;
 	m->adam = NULL;
-	lock(true);
+	training_lock(true);
 	st = train_model_write(r->c->output, m);
-	lock(false);
+	training_lock(false);
 	m->adam = adam;
 	if (!st && !r->c->checkpoint)
 		remove(r->checkpoint.data);
@@ -502,7 +230,7 @@ static int run(struct train_command *c, struct compiled *compiled)
 	share_threads(c);
 	if (c->engine) {
 		int rc = learn_model_open(
-			&r.engine, c->engine, NULL,
+			&r.engine, c->engine, NULL, &c->compile.library,
 			&(struct nn_options){ .batch = 1, .threads = c->threads }, c->json);
 		if (rc) {
 			training_free(&r);
@@ -511,6 +239,8 @@ static int run(struct train_command *c, struct compiled *compiled)
 	}
 	TRY(file_output_probe(c->output));
 	TRY(file_output_probe(r.checkpoint.data));
+	if (c->curve)
+		TRY(plot_probe(c->curve));
 	TRY(open_all(&r));
 	st = train(&r);
 	if (st == PRECESS_ECANCEL)

@@ -58,6 +58,9 @@ void manual_text(const char *s);
 int usage_error(const char *command, const char *fmt, ...) PRECESS_PRINTF(2, 3);
 /* Tells what is wrong with a value on the command line, without the usage; returns EXIT_USAGE. */
 int argument_error(const char *fmt, ...) PRECESS_PRINTF(1, 2);
+/* "220mm" or, where most is 2, "220mm,180mm": metres, one for all where one is given. NULL: nothing.
+ * Returns an exit status, told. */
+int argument_lengths(double *out, int most, const char *option, const char *text);
 /* Prints "precess: <last failure>" and returns the exit status for `st`. */
 int world_error(precess_status st);
 #define OPTION_LIBRARY_PATH(list)                          \
@@ -75,6 +78,10 @@ void library_folders(struct folder_list *f, struct arena *a, const struct option
 /* The command line as the user gave it, for provenance. */
 const char *command_line(void);
 void command_line_set(int argc, char **argv);
+
+/* Refuses, before the work, a file and a picture PREFIX.png that could not be written after it; NULL:
+ * not asked for. */
+precess_status outputs_probe(const char *path, const char *prefix);
 
 /* ------------------------------------------------------------------ compiling */
 struct compile_options {

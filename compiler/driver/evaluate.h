@@ -6,7 +6,7 @@
 
 struct evaluate_command {
 	const char *object, *precision, *device, *png;
-	struct option_list set;
+	struct option_list set, library;
 	int samples, seed, threads;
 	double smooth_mm, noise, spread; /* noise < 0: the default */
 	bool quiet, json, only;

@@ -37,7 +37,10 @@ static int fix_parameters(const struct evaluate_command *c, struct program *p)
 		if (isnan(param[i]))
 			continue;
 		if (!(param[i] >= p->param[i].lo && param[i] <= p->param[i].hi))
-			rc = argument_error("--set %s: outside its range", p->param[i].name);
+			rc = argument_error("--set %s: %g%s is outside %g%s .. %g%s", p->param[i].name,
+					    param[i] / p->param[i].show, p->param[i].unit,
+					    p->param[i].lo / p->param[i].show, p->param[i].unit,
+					    p->param[i].hi / p->param[i].show, p->param[i].unit);
 		p->param[i].lo = p->param[i].hi = p->param[i].value = param[i];
 	}
 	free(param);

@@ -338,9 +338,10 @@ static void recorded_settings(struct option_list *set, const char *record, char 
 	}
 }
 
-static int compile_inside(struct learn_model *m, const char *sequence, bool json)
+static int compile_inside(struct learn_model *m, const char *sequence,
+			  const struct option_list *library, bool json)
 {
-	struct compile_options co = { .json = json, .samples = true };
+	struct compile_options co = { .json = json, .samples = true, .library = *library };
 	const char *hash = m->model->hash;
 	char *copy;
 	recorded_settings(&co.set, m->model->record, &copy);
@@ -369,13 +370,13 @@ static int compile_inside(struct learn_model *m, const char *sequence, bool json
 }
 
 int learn_model_open(struct learn_model *m, const char *path, const char *sequence,
-		     const struct nn_options *o, bool json)
+		     const struct option_list *library, const struct nn_options *o, bool json)
 {
 	memset(m, 0, sizeof *m);
 	precess_status st = train_model_read(&m->model, path, NULL);
 	if (st)
 		return learn_failed(NULL, json, st);
-	int rc = compile_inside(m, sequence, json);
+	int rc = compile_inside(m, sequence, library, json);
 	if (!rc && (st = nn_create(&m->nn, m->model->net, o)))
 		rc = learn_failed(m->compiled.lang, json, st);
 	if (rc) {

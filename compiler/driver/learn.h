@@ -139,10 +139,10 @@ struct learn_model {
 	char *path;
 	struct nn *nn;
 };
-/* `sequence` not NULL: the model must be of that file. Returns an exit status, told; all has been
- * released then. */
+/* `sequence` not NULL: the model must be of that file. Either finds its modules in the folders of
+ * `library`, too. Returns an exit status, told; all has been released then. */
 int learn_model_open(struct learn_model *m, const char *path, const char *sequence,
-		     const struct nn_options *o, bool json);
+		     const struct option_list *library, const struct nn_options *o, bool json);
 void learn_model_close(struct learn_model *m);
 /* The value of line "key value" of a record, copied; NULL: none. */
 char *learn_record(const char *record, const char *key);

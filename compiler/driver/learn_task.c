@@ -35,7 +35,8 @@ bool learn_is_task(const struct train_model *m)
 precess_status learn_makes_images(const struct train_model *m, const char *path)
 {
 	return learn_is_task(m)
-		       ? precess_fail(PRECESS_EINVAL, "%s maps images, it makes none", path)
+		       ? precess_fail(PRECESS_EINVAL, "%s maps images, it makes none: `precess map %s IMAGE.h5` "
+				      "uses it", path, path)
 		       : PRECESS_OK;
 }
 

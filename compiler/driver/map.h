@@ -13,6 +13,7 @@ struct map_files {
 	size_t n;
 	const struct option_list *phase; /* of the images, which are magnitudes then; none: empty */
 	const char *te;
+	double fov[2]; /* of raw data that do not tell it, m; 0: not named */
 	bool conjugate;
 	int threads;
 };
@@ -33,7 +34,7 @@ int map_input_open(struct map_input *in, const struct map_files *f);
 void map_input_close(struct map_input *in);
 /* The image of raw data. */
 precess_status map_read_raw(struct io_image **out, struct io_volume *place, struct map_input *in,
-			    const char *name, int threads);
+			    const char *name, const struct map_files *f);
 /* Turns the magnitudes m by the phases of the file; shape and values must fit. */
 precess_status map_add_phase(struct io_image *m, struct map_input *in, const char *name,
 			     const char *phase);
@@ -54,6 +55,7 @@ int map_mask(struct mapping_options *o, struct map_input *in, const char *text);
 struct map_network {
 	const char *model;
 	const struct option_list *set; /* parameters that the images do not tell */
+	const struct option_list *library; /* folders to search for modules */
 	double fraction;   /* of the images' 99th percentile, below which there is no map; < 0: 0 */
 	const bool *mask;  /* per voxel of the images; NULL: all */
 	int threads;
@@ -65,6 +67,7 @@ int map_network(struct mapping_maps **out, struct io_volume *place, const struct
 bool map_range(double range[2], const char *option, const char *text);
 
 /* One file of all maps, or NAME.nii of T2 in milliseconds and NAME-M0.nii ... of the others. */
+precess_status map_write_probe(const char *path); /* its name chooses one of them */
 precess_status map_write(const char *path, const struct mapping_maps *m, const char *method,
 			 const struct io_volume *place);
 bool map_is_nifti(const char *path);

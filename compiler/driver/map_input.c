@@ -16,7 +16,7 @@ static const char *read_time(double *t, const char *option, const char *text)
 	struct dim d;
 
 	*t = strtod(text, &end);
-	if (end == text || end >= text + n ||
+	if (end == text || end >= text + n || !isfinite(*t) ||
 	    !unit_find(end, (size_t)(text + n - end), &factor, &d) || d.s != 1 || d.m || d.T ||
 	    d.rad) {
 		argument_error("%s wants times with units, as in %s 35ms,50ms; found '%s'", option,
@@ -185,7 +185,7 @@ static precess_status read_one(struct io_image **out, struct io_volume *place,
 	if (raw && phased)
 		return precess_fail(PRECESS_EINVAL, "%s is raw data, which have their phase: "
 				    "leave out --phase", name);
-	TRY(raw ? map_read_raw(out, place, in, name, f->threads) : read_image(out, place, name));
+	TRY(raw ? map_read_raw(out, place, in, name, f) : read_image(out, place, name));
 	m = *out;
 	if (phased)
 		TRY(map_add_phase(m, in, name, f->phase->item[i]));

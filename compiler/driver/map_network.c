@@ -219,7 +219,7 @@ int map_network(struct mapping_maps **out, struct io_volume *place, const struct
 {
 	const struct mapping_series *s = in->series;
 	struct work w = { .o = o, .in = in };
-	int rc = learn_model_open(&w.model, o->model, NULL,
+	int rc = learn_model_open(&w.model, o->model, NULL, o->library,
 				  &(struct nn_options){ .batch = 1, .threads = o->threads },
 				  o->json);
 	precess_status st = PRECESS_OK;
@@ -227,7 +227,8 @@ int map_network(struct mapping_maps **out, struct io_volume *place, const struct
 	if (rc)
 		return rc;
 	if (!learn_is_task(w.model.model)) {
-		st = precess_fail(PRECESS_EINVAL, "%s makes images, it maps none", o->model);
+		st = precess_fail(PRECESS_EINVAL, "%s makes images, it maps none: `precess predict %s` uses it",
+				  o->model, o->model);
 		goto out;
 	}
 	if ((rc = set_parameters(&w)))

@@ -66,6 +66,22 @@ static precess_status write_niftis(const char *path, const struct mapping_maps *
 	return st;
 }
 
+precess_status map_write_probe(const char *path)
+{
+	static const char *const endings[] = { ".h5", ".hdf5", ".nii", ".nii.gz" };
+	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
+	size_t n = name ? strlen(name) : 0;
+
+	if (!name || !strchr(name, '.'))
+		return PRECESS_OK;
+	for (size_t i = 0; i < PRECESS_COUNT(endings); i++) {
+		size_t m = strlen(endings[i]);
+		if (n > m && !strcmp(name + n - m, endings[i]))
+			return PRECESS_OK;
+	}
+	return precess_fail(PRECESS_EINVAL, "%s: maps are written as .h5, .nii or .nii.gz", path);
+}
+
 precess_status map_write(const char *path, const struct mapping_maps *m, const char *method,
 			 const struct io_volume *place)
 {

@@ -25,17 +25,10 @@ static size_t size_of(const struct io_image *m)
 	return (size_t)m->n_set * (size_t)m->nz * (size_t)m->ny * (size_t)m->nx;
 }
 
-/* Real, finite values; `what` for messages. */
+/* Real values; `what` for messages. */
 static precess_status check_values(const struct io_image *m, const char *name, const char *what)
 {
-	size_t nx = (size_t)m->nx, ny = (size_t)m->ny;
-
 	for (size_t i = 0; i < size_of(m); i++) {
-		if (!isfinite(m->data[2 * i]) || !isfinite(m->data[2 * i + 1]))
-			return precess_fail(PRECESS_EINVAL,
-					    "%s, the %s, is not finite at x = %zu, y = %zu, z = %zu: set "
-					    "voxels that are not known to 0 in magnitude and phase",
-					    name, what, i % nx, i / nx % ny, i / nx / ny);
 		if (m->data[2 * i + 1] != 0)
 			return precess_fail(PRECESS_EINVAL,
 					    "%s, the %s, is complex: a complex image has its phase and "

@@ -42,7 +42,7 @@ static precess_status take_image(struct io_image **out, struct io_volume *place,
 }
 
 precess_status map_read_raw(struct io_image **out, struct io_volume *place, struct map_input *in,
-			    const char *name, int threads)
+			    const char *name, const struct map_files *f)
 {
 	const struct recon_names names = { .slice = NULL };
 	struct recon_options o = RECON_DEFAULTS;
@@ -50,12 +50,12 @@ precess_status map_read_raw(struct io_image **out, struct io_volume *place, stru
 	precess_status st;
 
 	*out = NULL;
-	o.threads = threads;
+	o.threads = f->threads;
 	TRY(reconstruction_read(&r, name, &names));
+	TRY(reconstruction_fov(&r, f->fov));
 	if (!(r.fov[0] > 0)) {
 		st = precess_fail(PRECESS_EINVAL,
-				  "%s does not say its field of view: give it the attribute fov = [x, y] "
-				  "in metres, or reconstruct it first, with its --sequence", name);
+				  "%s does not say its field of view: name it, as in --fov 220mm", name);
 		goto out;
 	}
 	TRY(reconstruction_run(&r, &o, false));

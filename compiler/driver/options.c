@@ -71,6 +71,30 @@ int world_error(precess_status st)
 	return st == PRECESS_EDEVICE ? EXIT_DEVICE : EXIT_WORLD;
 }
 
+int argument_lengths(double *out, int most, const char *option, const char *text)
+{
+	char *end;
+	int n = 0;
+
+	for (; text && n < most; n++) {
+		double v = strtod(text, &end), factor = 0;
+		size_t unit = strcspn(end, ",");
+		struct dim d;
+		if (end == text || !unit_find(end, unit, &factor, &d) ||
+		    !dim_equal(d, (struct dim){ .m = 1 }) || !(v > 0 && v * factor < 10))
+			return argument_error(
+				"%s wants a length with its unit, as in 220mm; found '%s'", option,
+				text);
+		out[n] = v * factor;
+		text = end[unit] ? end + unit + 1 : NULL;
+	}
+	if (text)
+		return argument_error("%s: too many lengths", option);
+	if (n == 1 && most == 2)
+		out[1] = out[0];
+	return EXIT_OK;
+}
+
 /* ------------------------------------------------------------------ help */
 static bool as_manual;
 
@@ -133,7 +157,7 @@ static int set_number(const char *command, const struct option *o, const char *v
 		return usage_error(command, "%s wants %s, found '%s'", o->name,
 				   o->kind == OPTION_INT ? "a whole number" : "a number", value);
 	if (o->lo < o->hi && !(v >= o->lo && v <= o->hi))
-		return usage_error(command, "%s must be in %g .. %g, found %s", o->name, o->lo, o->hi,
+		return usage_error(command, "%s must be in %.10g .. %.10g, found %s", o->name, o->lo, o->hi,
 				   value);
 	if (o->kind == OPTION_INT)
 		*(int *)o->target = (int)v;

@@ -1,4 +1,5 @@
 /* Raw data to one complex image, and what is said about it. */
+#include <math.h>
 #include <string.h>
 
 #include "compiler/driver/reconstruct.h"
@@ -16,6 +17,21 @@ precess_status reconstruction_read(struct reconstruction *r, const char *path,
 	r->thickness = r->scan->thickness;
 out:
 	return st;
+}
+
+precess_status reconstruction_fov(struct reconstruction *r, const double fov[2])
+{
+	const double *is = r->scan->fov;
+	for (int i = 0; i < 2 && fov[0] > 0 && is[0] > 0; i++)
+		if (fabs(fov[i] / is[i] - 1) > 1e-3)
+			return precess_fail(PRECESS_EINVAL,
+					    "--fov names %g m along %c, but %s says %g m: leave out --fov",
+					    fov[i], 'x' + i, r->scan->source, is[i]);
+	if (fov[0] > 0 && !(is[0] > 0)) {
+		memcpy(r->scan->fov, fov, sizeof r->scan->fov);
+		memcpy(r->fov, fov, sizeof r->fov);
+	}
+	return PRECESS_OK;
 }
 
 static void describe(struct reconstruction *r)

@@ -16,6 +16,8 @@ struct reconstruction {
 /* Both release nothing: reconstruction_free does, whatever their outcome. */
 precess_status reconstruction_read(struct reconstruction *r, const char *path,
 				   const struct recon_names *names);
+/* The field of view that was named for a file that does not tell it; 0: none was. */
+precess_status reconstruction_fov(struct reconstruction *r, const double fov[2]);
 /* Without navigators there is no phase to find: `phase_asked` insists. Warns on standard error of
  * calibration lines that do not fit. */
 precess_status reconstruction_run(struct reconstruction *r, const struct recon_options *o,

@@ -168,7 +168,8 @@ static void note_readouts(struct lowering *w)
 		"method at the true kx",
 		"no gradient while sampling: decay and off-resonance only",
 		"ky moves while sampling: Fourier transforms or a sum over spins",
-		"a gradient through the slice while sampling: direct sum over spins",
+		"a gradient through the slice while sampling: Fourier transforms for planes of spins, "
+		"or a sum over spins",
 	};
 	uint32_t n[READOUT_GROUPS] = { 0 }, first[READOUT_GROUPS] = { 0 };
 

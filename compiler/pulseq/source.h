@@ -58,4 +58,32 @@ precess_status formula_write(struct text *out, struct tables *t, const double *v
 /* The shortest decimal to 1e-11. */
 void formula_number(struct text *out, double v);
 
+/* The source as it grows. */
+struct source_writer {
+	const struct ir *ir;
+	const struct pulseq_source_options *o;
+	double *param;
+	struct reroll roll;
+	struct arena *arena;
+	struct loops loops;
+	struct text body;
+	struct tables tables;
+	struct source_name {
+		const char *name, *body;
+	} *name; /* of what is written once */
+	size_t n_name, cap_name;
+	const char **shape; /* of the IR: its name, or NULL */
+	struct pulseq_samples *samples;
+	size_t n_samples, cap_samples;
+	double *v;         /* room for one number of every block */
+	double grad_slack; /* T/m */
+};
+/* At the parameters of the IR. */
+double source_value(const struct source_writer *w, ir_scalar e);
+/* "10us", "1.5ms". */
+void source_time(struct text *t, double seconds);
+/* Event number `event` of a block through all repetitions of its loops: by its name when it stays the
+ * same, else as a call whose arguments are formulas or tables; then where it starts. */
+precess_status source_event(struct text *t, struct source_writer *w, uint32_t block, uint32_t event);
+
 #endif

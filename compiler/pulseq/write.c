@@ -523,7 +523,8 @@ precess_status pulseq_write(struct text *out, const struct ir *ir, const double 
 				 minor));
 	if (ir->system.ideal)
 		TRY(precess_fail(PRECESS_ENOTSUP, "`system ideal` has no limits and no rasters; "
-				 "choose a real one to write a Pulseq file"));
+				 "write `system = default` or a scanner's name "
+				 "to make a Pulseq file"));
 	TRY(pulseq_check_limits(&w));
 	TRY(choose_raster(&w));
 	if (minor >= 5)

@@ -83,6 +83,8 @@ const char *text_double(char *buf, double v);
 /* --- files --- */
 /* The whole file, NUL-terminated; free() it. Refuses above `limit` bytes and directories. */
 precess_status file_read(char **out, size_t *size, const char *path, size_t limit);
+/* Is there such a file, and may it be read? For libraries that do not say why they fail. */
+precess_status file_input_probe(const char *path);
 /* Output that is either whole or absent: write to `temporary`, then commit renames it to the final
  * name; discard removes it. The temporary name lies in the same folder. An unwritable folder is
  * reported by create. Both free the object. */
@@ -96,6 +98,16 @@ void file_output_discard(struct file_output *f);
 precess_status file_output_probe(const char *path);
 /* Writes all bytes through file_output; reports a full disk. */
 precess_status file_write(const char *path, const void *bytes, size_t n);
+
+/* --- values that were read --- */
+/* Refuses an array with a value that is NaN or infinite: "PATH: WHAT[z 0][y 2][x 3] is ...". `parts`
+ * numbers per place (2: complex); the axes end with a NULL name, the last is fastest. */
+struct finite_axis {
+	const char *name;
+	size_t n;
+};
+precess_status finite_check(const float *v, int parts, const struct finite_axis *axis,
+			    const char *path, const char *what);
 
 /* --- random numbers: Philox 4x32-10 (Salmon et al., SC'11), a function of (seed, stream, counter),
  * so results depend neither on threads nor on order --- */

@@ -22,6 +22,11 @@ static precess_status cannot_read(const char *path)
 	return precess_fail(PRECESS_EIO, "cannot read %s: %s", path, strerror(errno));
 }
 
+static precess_status is_folder(const char *path)
+{
+	return precess_fail(PRECESS_EIO, "cannot read %s: it is a folder", path);
+}
+
 /* Pipes have no size, so the buffer grows with what arrives. */
 static precess_status read_all(char **out, size_t *size, FILE *f, const char *path, size_t limit)
 {
@@ -71,9 +76,23 @@ precess_status file_read(char **out, size_t *size, const char *path, size_t limi
 	if (!f)
 		return cannot_read(path);
 	if (fstat(fileno(f), &s) == 0 && S_ISDIR(s.st_mode))
-		st = precess_fail(PRECESS_EIO, "cannot read %s: it is a folder", path);
+		st = is_folder(path);
 	else
 		st = read_all(out, size, f, path, limit);
+	fclose(f);
+	return st;
+}
+
+precess_status file_input_probe(const char *path)
+{
+	FILE *f = fopen(path, "rb");
+	precess_status st = PRECESS_OK;
+	struct stat s;
+
+	if (!f)
+		return cannot_read(path);
+	if (fstat(fileno(f), &s) == 0 && S_ISDIR(s.st_mode))
+		st = is_folder(path);
 	fclose(f);
 	return st;
 }

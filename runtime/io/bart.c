@@ -181,12 +181,8 @@ precess_status io_write_bart(const char *path, const struct io_result *r)
 {
 	struct sampling *s = NULL;
 	struct sets sets = { .at = NULL };
-	const struct kspace *k = r->kspace;
 	precess_status st;
 
-	if (k && k->n_coil > 1)
-		return precess_fail(PRECESS_ENOTSUP, "%s: %d coils have as many images; HDF5 (.h5) and "
-				    "ISMRMRD (.mrd) hold them", path, k->n_coil);
 	TRY(sampling_create(&s, r->draw));
 	if (s->kind == SAMPLING_OTHER || !r->kspace || !r->image || r->kspace->n_set != s->n_set) {
 		st = precess_fail(PRECESS_ENOTSUP,

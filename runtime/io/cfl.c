@@ -112,6 +112,21 @@ static precess_status parse_sizes(size_t dim[CFL_DIMS], size_t *n, const char *t
 	return PRECESS_OK;
 }
 
+static precess_status check_finite(const struct cfl *a, const char *path)
+{
+	struct finite_axis axes[CFL_DIMS + 1] = { { NULL, 0 } };
+	char name[CFL_DIMS][16];
+	int i, d;
+
+	for (i = 0, d = CFL_DIMS - 1; d >= 0; d--) {
+		if (a->dim[d] == 1)
+			continue;
+		snprintf(name[d], sizeof name[d], "dimension %d:", d);
+		axes[i++] = (struct finite_axis){ name[d], a->dim[d] };
+	}
+	return finite_check(a->v, 2, axes, path, "number");
+}
+
 precess_status cfl_read(struct cfl *out, const char *path)
 {
 	size_t dim[CFL_DIMS] = { 0 }, n, bytes, got;
@@ -133,7 +148,12 @@ precess_status cfl_read(struct cfl *out, const char *path)
 	}
 	TRY(cfl_make(out, dim));
 	memcpy(out->v, numbers, bytes);
+	st = check_finite(out, path);
 out:
+	if (st) {
+		free(out->v);
+		out->v = NULL;
+	}
 	free(numbers);
 	free(text);
 	text_free(&header);

@@ -44,14 +44,12 @@ precess_status hdf5_write(const char *path, hid_t file, bool failed)
 
 precess_status hdf5_open(hid_t *out, const char *path)
 {
-	htri_t is;
+	precess_status st = file_input_probe(path);
 
+	if (st)
+		return st;
 	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-	is = H5Fis_hdf5(path);
-	if (is < 0)
-		return precess_fail(PRECESS_EIO, "cannot read %s: no such file, or no permission",
-				    path);
-	if (is == 0)
+	if (H5Fis_hdf5(path) <= 0)
 		return precess_fail(PRECESS_EINVAL, "%s is not an HDF5 file", path);
 	*out = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
 	if (*out < 0)
@@ -60,6 +58,29 @@ precess_status hdf5_open(hid_t *out, const char *path)
 				    "or make it again",
 				    path);
 	return PRECESS_OK;
+}
+
+static herr_t list_name(hid_t group, const char *name, const H5O_info_t *info, void *list)
+{
+	struct text *t = list;
+
+	(void)group;
+	if (info->type == H5O_TYPE_DATASET && t->n < 300)
+		text_printf(t, "%s/%.60s", t->n ? ", " : "", name);
+	return 0;
+}
+
+void io_list_datasets(struct text *out, const char *path)
+{
+	hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+	size_t before = out->n;
+
+	if (file >= 0) {
+		H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, list_name, out, H5O_INFO_BASIC);
+		H5Fclose(file);
+	}
+	if (out->n == before)
+		text_printf(out, "none");
 }
 
 bool hdf5_has(hid_t at, const char *name)

@@ -37,9 +37,6 @@ precess_status io_write_image(const char *path, const struct io_result *r)
 
 	if (!k || !r->image)
 		return no_image(path, r);
-	if (k->n_coil > 1)
-		return precess_fail(PRECESS_ENOTSUP, "%s: %d coils have as many images; HDF5 (.h5) and "
-				    "ISMRMRD (.mrd) hold them", path, k->n_coil);
 	TRY(sampling_create(&sampling, r->draw));
 	TRY(sets_create(&sets, r->draw, sampling));
 	v.nx = k->nx;

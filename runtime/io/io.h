@@ -37,10 +37,14 @@ struct io_result {
 	const struct io_acquired *acquired; /* NULL: not measured */
 };
 /* In the format of formats.def that the name's ending chooses; without an ending it is HDF5. The
- * probe refuses, before the work, a name that could not be written after it. */
+ * probes refuse, before the work, what could not be written after it: a name, and a result of so
+ * many coils in its format. */
 precess_status io_save(const char *path, const struct io_result *r);
 precess_status io_save_probe(const char *path);
-#define FORMAT(ending, name, doc) \
+precess_status io_save_probe_result(const char *path, const struct draw *d, int coils);
+/* PRECESS_ENOTSUP, with the reason: no image will come of this draw. */
+precess_status io_image_probe(const struct draw *d);
+#define FORMAT(ending, name, holds, doc) \
 	precess_status io_write_##name(const char *path, const struct io_result *r);
 #include "runtime/io/formats.def"
 #undef FORMAT
@@ -62,6 +66,9 @@ struct io_image {
  * last two dimensions are y and x, others count as sets. */
 precess_status io_read_image(struct io_image **out, const char *spec);
 void io_image_free(struct io_image *m);
+
+/* The names of a file's datasets, for messages: "/image, /maps/T2", or "none". */
+void io_list_datasets(struct text *out, const char *path);
 
 /* Maps as HDF5: /maps/NAME, [ny][nx] or [nz][ny][nx], with units, and attributes of the root, so that
  * what has M0, T1 and T2 can be an object. */

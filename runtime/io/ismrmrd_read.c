@@ -161,6 +161,26 @@ static precess_status take_record(struct io_acquisition *a, const struct ismrmrd
 	return PRECESS_OK;
 }
 
+static precess_status check_finite(const struct io_acquisition *a, size_t i, const char *path)
+{
+	const struct finite_axis data[] = { { "coil", (size_t)a->n_coil },
+					    { "sample", (size_t)a->n_sample },
+					    { NULL, 0 } };
+	const struct finite_axis trajectory[] = { { "sample", (size_t)a->n_sample },
+						  { "dimension", (size_t)a->n_dim },
+						  { NULL, 0 } };
+	precess_status st;
+	char what[64];
+
+	snprintf(what, sizeof what, "readout %zu", i);
+	TRY(finite_check(a->data, 2, data, path, what));
+	snprintf(what, sizeof what, "trajectory of readout %zu", i);
+	if (a->trajectory)
+		st = finite_check(a->trajectory, 1, trajectory, path, what);
+out:
+	return st;
+}
+
 /* What libraries of different age wrote has more or fewer members; those that miss are 0. */
 static precess_status read_block(struct io_raw *raw, hid_t set, hid_t type, hsize_t first,
 				 hsize_t n, const char *path)
@@ -181,8 +201,10 @@ static precess_status read_block(struct io_raw *raw, hid_t set, hid_t type, hsiz
 			path, (unsigned long long)first);
 	for (i = 0; i < n && !st; i++) {
 		if ((st = check_record(raw, &record[i], (size_t)(first + i), path)) == 0) {
-			st = take_record(&raw->acquisition[raw->n], &record[i]);
-			raw->n++;
+			struct io_acquisition *a = &raw->acquisition[raw->n++];
+
+			st = take_record(a, &record[i]);
+			st = st ? st : check_finite(a, (size_t)(first + i), path);
 		}
 	}
 	if (record)

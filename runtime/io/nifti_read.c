@@ -1,251 +1,13 @@
-/* Volumes from NIfTI and Analyze files. What a header declares is compared with the size of the file
- * before memory is asked for. */
+/* Volumes from NIfTI and Analyze files, their axes exchanged and turned so that they run nearest to
+ * ours. */
 #include "runtime/io/io.h"
+#include "runtime/volume/volume.h"
 
-#include <ctype.h>
 #include <math.h>
-#include <nifti2_io.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum {
-	SIDE_LIMIT = 32767,
-	DEFLATE_RATIO = 1032 /* no deflated stream unpacks to more times its size */
-};
-#define VOXEL_LIMIT ((double)(1 << 28)) /* 645 along each side */
-
-struct source {
-	const char *path;
-	char *file;    /* the name without the number of the volume */
-	int64_t index; /* of the volume */
-	nifti_image *image;
-	int side[3];
-	int axis[3];       /* array axis of the file that runs along our axis i ... */
-	bool turn[3];      /* ... the other way */
-	nifti_dmat44 to_m; /* the file's indices to metres */
-};
-
-/* ------------------------------------------------------------------ the name */
-/* FILE or FILE:INDEX; a file of the whole name goes first. */
-static precess_status split_name(struct source *s)
-{
-	const char *colon = strrchr(s->path, ':');
-	char *end = NULL;
-	struct stat st;
-
-	s->file = strdup(s->path);
-	if (!s->file)
-		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	if (stat(s->file, &st) != 0 && colon && isdigit((unsigned char)colon[1])) {
-		s->index = strtoll(colon + 1, &end, 10);
-		if (*end == '\0')
-			s->file[colon - s->path] = '\0';
-	}
-	return PRECESS_OK;
-}
-
-/* ------------------------------------------------------------------ what the header says */
-static double unit_length(const nifti_image *n)
-{
-	switch (n->xyz_units) {
-	case NIFTI_UNITS_METER:
-		return 1;
-	case NIFTI_UNITS_MICRON:
-		return 1e-6;
-	default: /* millimetres, also when the file does not say */
-		return 1e-3;
-	}
-}
-
-static bool is_complex(int datatype)
-{
-	return datatype == NIFTI_TYPE_COMPLEX64 || datatype == NIFTI_TYPE_COMPLEX128;
-}
-
-static bool known_type(int datatype)
-{
-	switch (datatype) {
-	case NIFTI_TYPE_UINT8:
-	case NIFTI_TYPE_INT8:
-	case NIFTI_TYPE_UINT16:
-	case NIFTI_TYPE_INT16:
-	case NIFTI_TYPE_UINT32:
-	case NIFTI_TYPE_INT32:
-	case NIFTI_TYPE_FLOAT32:
-	case NIFTI_TYPE_FLOAT64:
-		return true;
-	}
-	return is_complex(datatype);
-}
-
-/* Before the library believes it: it takes 1 for a voxel size that is not a number. */
-static precess_status check_header(const struct source *s)
-{
-	int version = 0, i, type;
-	void *header = nifti_read_header(s->file, &version, 0);
-	const nifti_1_header *h1 = header;
-	const nifti_2_header *h2 = header;
-	precess_status st = PRECESS_OK;
-	int64_t n, side;
-	double size;
-
-	if (!header)
-		return precess_fail(PRECESS_EINVAL, "%s is not a NIfTI volume (.nii, .nii.gz)",
-				    s->file);
-	n = version == 2 ? h2->dim[0] : h1->dim[0];
-	if (n < 1 || n > 7)
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s declares %lld dimensions; a NIfTI file has 1..7", s->file,
-				  (long long)n);
-	type = version == 2 ? h2->datatype : h1->datatype;
-	if (!st && !known_type(type))
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s: voxels of type %s are not supported; convert to float32",
-				  s->file, nifti_datatype_string(type));
-	for (i = 1; i <= n && !st; i++) {
-		side = version == 2 ? h2->dim[i] : h1->dim[i];
-		size = version == 2 ? h2->pixdim[i] : h1->pixdim[i];
-		if (side < 1 || (i <= 3 && side > SIDE_LIMIT))
-			st = precess_fail(PRECESS_EINVAL,
-					  "%s: dimension %d is declared as %lld; a volume has "
-					  "1..%d voxels along each side",
-					  s->file, i, (long long)side, SIDE_LIMIT);
-		else if (i <= 3 && !isfinite(size))
-			st = precess_fail(PRECESS_EINVAL,
-					  "%s: a voxel size of %g; correct its pixdim", s->file,
-					  size);
-	}
-	free(header);
-	return st;
-}
-
-static precess_status check_dimensions(struct source *s)
-{
-	const nifti_image *n = s->image;
-	int64_t count = 1, side;
-	double voxels = 1;
-	int i;
-
-	for (i = 1; i <= 7; i++) {
-		side = i <= n->ndim ? n->dim[i] : 1;
-		if (i <= 3)
-			s->side[i - 1] = (int)side;
-		else if (side > INT32_MAX || (count *= side) > INT32_MAX)
-			return precess_fail(PRECESS_EINVAL, "%s declares too many volumes",
-					    s->file);
-		voxels *= i <= 3 ? (double)side : 1;
-	}
-	if (voxels > VOXEL_LIMIT)
-		return precess_fail(PRECESS_EINVAL,
-				    "%s declares %d x %d x %d voxels; the limit is %.0f", s->file,
-				    s->side[0], s->side[1], s->side[2], VOXEL_LIMIT);
-	if (s->index >= count)
-		return precess_fail(PRECESS_EINVAL,
-				    "%s has no volume %lld: it has %lld, counted from 0", s->file,
-				    (long long)s->index, (long long)count);
-	if (count > 1 && strcmp(s->file, s->path) == 0)
-		return precess_fail(PRECESS_EINVAL, "%s holds %lld volumes; name one, as in %s:0",
-				    s->file, (long long)count, s->file);
-	return PRECESS_OK;
-}
-
-/* A header of a few bytes may declare any size. */
-static precess_status check_size(const struct source *s)
-{
-	const nifti_image *n = s->image;
-	double declared = (double)n->nvox * n->nbyper + (double)n->iname_offset;
-	struct stat st;
-
-	if (!n->iname || stat(n->iname, &st) != 0)
-		return precess_fail(PRECESS_EINVAL, "%s has no voxels: its data file is missing",
-				    s->file);
-	if (declared > (double)st.st_size * (nifti_is_gzfile(n->iname) ? DEFLATE_RATIO : 1))
-		return precess_fail(PRECESS_EINVAL,
-				    "%s is cut short: it declares %.0f bytes, the file has %.0f",
-				    s->file, declared, (double)st.st_size);
-	return PRECESS_OK;
-}
-
-/* ------------------------------------------------------------------ place in space */
-/* With no transform the volume is centred, like the grid of a field of view. */
-static nifti_dmat44 centred(const struct source *s)
-{
-	const nifti_image *n = s->image;
-	nifti_dmat44 m;
-	int i;
-
-	memset(&m, 0, sizeof m);
-	for (i = 0; i < 3; i++) {
-		m.m[i][i] = fabs(n->pixdim[i + 1]);
-		m.m[i][3] = (0.5 / s->side[i] - 0.5) * s->side[i] * m.m[i][i];
-	}
-	return m;
-}
-
-static double length(const nifti_dmat44 *m, int column)
-{
-	return sqrt(m->m[0][column] * m->m[0][column] + m->m[1][column] * m->m[1][column] +
-		    m->m[2][column] * m->m[2][column]);
-}
-
-/* A single slice may have no thickness; it is then as thick as its pixels are high. */
-static void thicken(nifti_dmat44 *m, const struct source *s)
-{
-	double y = length(m, 1);
-	int i, j, k;
-
-	if (s->side[2] != 1 || length(m, 2) != 0)
-		return;
-	for (i = 0; i < 3; i++) { /* at right angles to both */
-		j = (i + 1) % 3;
-		k = (i + 2) % 3;
-		m->m[i][2] = m->m[j][0] * m->m[k][1] - m->m[k][0] * m->m[j][1];
-	}
-	for (i = 0, y /= length(m, 2); i < 3; i++)
-		m->m[i][2] *= y;
-}
-
-static precess_status find_place(struct source *s)
-{
-	const nifti_image *n = s->image;
-	nifti_dmat44 m = n->sform_code > 0   ? n->sto_xyz
-			 : n->qform_code > 0 ? n->qto_xyz
-					     : centred(s);
-	int i, j, towards[3], seen = 0;
-	double size;
-
-	thicken(&m, s);
-	for (i = 0; i < 3; i++)
-		for (j = 0; j < 4; j++)
-			m.m[i][j] *= unit_length(n);
-	for (j = 0; j < 3; j++) {
-		size = length(&m, j);
-		if (!(size > 0 && size < 10) || !(fabs(m.m[j][3]) < 1e3))
-			return precess_fail(PRECESS_EINVAL,
-					    "%s: axis %d has voxels of %g m at %g m: not credible; "
-					    "correct its qform and sform",
-					    s->file, j + 1, size, m.m[j][3]);
-	}
-	nifti_dmat44_to_orientation(m, &towards[0], &towards[1], &towards[2]);
-	for (j = 0; j < 3;
-	     j++) { /* the codes are 1 and 2 along x, 3 and 4 along y, 5 and 6 along z */
-		if (towards[j] < NIFTI_L2R)
-			break;
-		i = (towards[j] - NIFTI_L2R) / 2;
-		s->axis[i] = j;
-		s->turn[i] = (towards[j] - NIFTI_L2R) % 2 != 0;
-		seen |= 1 << i;
-	}
-	if (seen != 7)
-		return precess_fail(PRECESS_EINVAL,
-				    "%s: its axes lie in one plane; correct its qform and sform",
-				    s->file);
-	s->to_m = m;
-	return PRECESS_OK;
-}
-
-static void fill_geometry(struct io_volume *v, const struct source *s)
+static void fill_geometry(struct io_volume *v, const struct volume *s)
 {
 	bool oblique = false;
 	int i, j;
@@ -254,15 +16,13 @@ static void fill_geometry(struct io_volume *v, const struct source *s)
 	v->ny = s->side[s->axis[1]];
 	v->nz = s->side[s->axis[2]];
 	for (i = 0; i < 3; i++)
-		v->origin[i] = s->to_m.m[i][3];
+		v->origin[i] = s->to_m[i][3];
 	for (j = 0; j < 3; j++) {
-		v->voxel[j] = length(&s->to_m, s->axis[j]);
+		v->voxel[j] = s->voxel[s->axis[j]];
 		for (i = 0; i < 3; i++) {
 			if (s->turn[j])
-				v->origin[i] += (s->side[s->axis[j]] - 1) *
-						s->to_m.m[i][s->axis[j]];
-			v->axes[i][j] = s->to_m.m[i][s->axis[j]] / v->voxel[j] *
-					(s->turn[j] ? -1 : 1);
+				v->origin[i] += (s->side[s->axis[j]] - 1) * s->to_m[i][s->axis[j]];
+			v->axes[i][j] = s->to_m[i][s->axis[j]] / v->voxel[j] * (s->turn[j] ? -1 : 1);
 			oblique |= fabs(v->axes[i][j] - (i == j)) > 1e-6;
 		}
 	}
@@ -270,59 +30,32 @@ static void fill_geometry(struct io_volume *v, const struct source *s)
 		memset(v->axes, 0, sizeof v->axes);
 }
 
-/* ------------------------------------------------------------------ values */
-static double number(const void *data, int datatype, size_t i)
+static precess_status fill_values(struct io_volume *v, const struct volume *s)
 {
-	switch (datatype) {
-	case NIFTI_TYPE_UINT8:
-		return ((const uint8_t *)data)[i];
-	case NIFTI_TYPE_INT8:
-		return ((const int8_t *)data)[i];
-	case NIFTI_TYPE_UINT16:
-		return ((const uint16_t *)data)[i];
-	case NIFTI_TYPE_INT16:
-		return ((const int16_t *)data)[i];
-	case NIFTI_TYPE_UINT32:
-		return ((const uint32_t *)data)[i];
-	case NIFTI_TYPE_INT32:
-		return ((const int32_t *)data)[i];
-	case NIFTI_TYPE_FLOAT32:
-	case NIFTI_TYPE_COMPLEX64:
-		return ((const float *)data)[i];
-	default:
-		return ((const double *)data)[i];
-	}
-}
-
-static void fill_values(struct io_volume *v, const struct source *s, const void *data)
-{
-	const nifti_image *n = s->image;
 	const size_t stride[3] = { 1, (size_t)s->side[0], (size_t)s->side[0] * (size_t)s->side[1] };
 	const int side[3] = { v->nx, v->ny, v->nz };
-	bool scaled = n->scl_slope != 0 && isfinite(n->scl_slope) && isfinite(n->scl_inter);
-	double slope = scaled ? n->scl_slope : 1, inter = scaled ? n->scl_inter : 0;
-	int at[3], i, part, parts = v->is_complex ? 2 : 1;
-	float *to = v->value;
-	size_t from;
+	size_t parts = v->is_complex ? 2 : 1, from;
+	float *to;
+	int at[3], i;
 
+	to = v->value = malloc(stride[2] * (size_t)s->side[2] * parts * sizeof *to);
+	if (!to)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for a volume");
 	for (at[2] = 0; at[2] < v->nz; at[2]++)
 		for (at[1] = 0; at[1] < v->ny; at[1]++)
-			for (at[0] = 0; at[0] < v->nx; at[0]++) {
+			for (at[0] = 0; at[0] < v->nx; at[0]++, to += parts) {
 				for (i = 0, from = 0; i < 3; i++)
 					from += stride[s->axis[i]] *
 						(size_t)(s->turn[i] ? side[i] - 1 - at[i] : at[i]);
-				for (part = 0; part < parts; part++)
-					*to++ = (float)(slope * number(data, n->datatype,
-								       from * (size_t)parts +
-									       (size_t)part) +
-							inter);
+				memcpy(to, s->value + from * parts, parts * sizeof *to);
 			}
+	return PRECESS_OK;
 }
 
 /* "T2 map (ms)" is a description and a unit. */
-static precess_status fill_texts(struct io_volume *v, const nifti_image *n)
+static precess_status fill_texts(struct io_volume *v, const struct volume *s)
 {
-	char *text = strndup(n->descrip, sizeof n->descrip);
+	char *text = strdup(s->description);
 	char *open = text ? strrchr(text, '(') : NULL;
 	size_t end = text ? strlen(text) : 0;
 
@@ -338,59 +71,19 @@ static precess_status fill_texts(struct io_volume *v, const nifti_image *n)
 					 : precess_fail(PRECESS_ENOMEM, "out of memory");
 }
 
-static precess_status read_values(struct io_volume *v, const struct source *s)
-{
-	nifti_brick_list bricks = { .bricks = NULL };
-	const int64_t wanted[] = { s->index };
-	precess_status st = PRECESS_OK;
-
-	v->is_complex = is_complex(s->image->datatype);
-	v->value = malloc((size_t)v->nx * (size_t)v->ny * (size_t)v->nz * (v->is_complex ? 2 : 1) *
-			  sizeof *v->value);
-	if (!v->value)
-		return precess_fail(PRECESS_ENOMEM, "%s: out of memory", s->file);
-	if (nifti_image_load_bricks(s->image, 1, wanted, &bricks) == 1)
-		fill_values(v, s, bricks.bricks[0]);
-	else
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s is damaged or cut short: its voxels cannot be read", s->file);
-	nifti_free_NBL(&bricks);
-	return st;
-}
-
 precess_status io_read_nifti(struct io_volume *out, const char *path)
 {
-	struct source s = { .path = path };
+	struct volume s;
 	precess_status st;
-	FILE *f;
 
 	memset(out, 0, sizeof *out);
-	TRY(split_name(&s));
-	f = fopen(s.file, "rb"); /* the library invents other names when this one is missing */
-	if (!f) {
-		st = precess_fail(PRECESS_EIO, "cannot read %s: no such file, or no permission",
-				  s.file);
-		goto out;
-	}
-	fclose(f);
-	nifti_set_debug_level(0); /* failures are told once, by us */
-	TRY(check_header(&s));
-	s.image = nifti_image_read(s.file, 0);
-	if (!s.image) {
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s is damaged: the header of a NIfTI volume that cannot be read",
-				  s.file);
-		goto out;
-	}
-	TRY(check_dimensions(&s));
-	TRY(check_size(&s));
-	TRY(find_place(&s));
+	TRY(volume_read(&s, path));
+	out->is_complex = s.is_complex;
 	fill_geometry(out, &s);
-	TRY(read_values(out, &s));
-	TRY(fill_texts(out, s.image));
+	TRY(fill_values(out, &s));
+	st = fill_texts(out, &s);
 out:
-	nifti_image_free(s.image);
-	free(s.file);
+	volume_free(&s);
 	if (st)
 		io_volume_free(out);
 	return st;

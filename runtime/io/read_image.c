@@ -1,11 +1,9 @@
 /* Images of HDF5 files: our results, or a dataset of any program that holds real or complex numbers. */
-#include "runtime/io/io.h"
+#include "runtime/io/internal.h"
 
-#include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SIDE_LIMIT = 16384, SET_LIMIT = 4096, TEXT_LIMIT = 1 << 16 };
 #define SAMPLE_LIMIT ((hsize_t)1 << 28) /* 2 GB of complex float */
@@ -154,6 +152,16 @@ static bool read_pairs(float *out, hid_t set, hid_t type)
 	return ok;
 }
 
+static precess_status check_finite(const struct io_image *m, const char *spec)
+{
+	const struct finite_axis axes[] = { { "set", (size_t)m->n_set },
+					    { "y", (size_t)m->ny },
+					    { "x", (size_t)m->nx },
+					    { NULL, 0 } };
+
+	return finite_check(m->data, 2, axes, spec, "voxel");
+}
+
 static precess_status read_data(struct io_image *m, hid_t set, const char *spec)
 {
 	size_t n = (size_t)m->n_set * (size_t)m->ny * (size_t)m->nx;
@@ -182,29 +190,34 @@ static precess_status read_data(struct io_image *m, hid_t set, const char *spec)
 				  "%s cannot be read: the file is damaged or cut short", spec);
 	if (type >= 0)
 		H5Tclose(type);
-	return st;
+	return st ? st : check_finite(m, spec);
+}
+
+static precess_status absent(const char *path, const char *dataset)
+{
+	struct text list;
+	const char *first;
+
+	text_init(&list);
+	io_list_datasets(&list, path);
+	first = *list.data == '/' ? list.data : "/DATASET";
+	precess_fail(PRECESS_EINVAL,
+		     "%s has no dataset %s (it has: %s): name the one that is wanted, as in %s:%.*s",
+		     path, dataset, list.data, path, (int)strcspn(first, ","), first);
+	text_free(&list);
+	return PRECESS_EINVAL;
 }
 
 static precess_status read_file(struct io_image *m, const char *spec, const char *path,
 				const char *dataset)
 {
-	hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), set = -1;
+	hid_t file = -1, set = -1;
 	precess_status st;
 
-	if (file < 0)
-		return precess_fail(
-			PRECESS_EINVAL,
-			access(path, R_OK)
-				? "%s cannot be opened: there is no such file, or it may not be "
-				  "read"
-				: "%s cannot be opened: it is no HDF5 file, damaged or cut short",
-			path);
+	TRY(hdf5_open(&file, path));
 	set = H5Dopen2(file, dataset, H5P_DEFAULT);
 	if (set < 0) {
-		st = precess_fail(PRECESS_EINVAL,
-				  "%s has no dataset %s: name the one that holds the "
-				  "image, as in %s:/image",
-				  path, dataset, path);
+		st = absent(path, dataset);
 		goto out;
 	}
 	TRY(find_shape(m, set, spec));
@@ -213,7 +226,8 @@ static precess_status read_file(struct io_image *m, const char *spec, const char
 out:
 	if (set >= 0)
 		H5Dclose(set);
-	H5Fclose(file);
+	if (file >= 0)
+		H5Fclose(file);
 	return st;
 }
 
@@ -224,7 +238,6 @@ precess_status io_read_image(struct io_image **out, const char *spec)
 	precess_status st;
 
 	*out = NULL;
-	H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are told once, by us */
 	if (!m || !path) {
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;

@@ -14,10 +14,11 @@ bool has_ending(const char *path, const char *ending)
 struct format {
 	const char *ending;
 	precess_status (*write)(const char *path, const struct io_result *r);
+	enum { ANY, IMAGE } holds;
 	const char *doc;
 };
 static const struct format formats[] = {
-#define FORMAT(ending, name, doc) { ending, io_write_##name, doc },
+#define FORMAT(ending, name, holds, doc) { ending, io_write_##name, holds, doc },
 #include "runtime/io/formats.def"
 #undef FORMAT
 };
@@ -57,12 +58,56 @@ precess_status io_save_probe(const char *path)
 	return file_output_probe(path);
 }
 
+static precess_status check_coils(const struct format *f, const char *path, int coils)
+{
+	if (f->holds == ANY || coils <= 1)
+		return PRECESS_OK;
+	return precess_fail(PRECESS_ENOTSUP,
+			    "%s: %d coils have as many images; HDF5 (.h5) and ISMRMRD (.mrd) hold them",
+			    path, coils);
+}
+
+precess_status io_image_probe(const struct draw *d)
+{
+	struct kspace_center *center;
+	struct sampling *s;
+	precess_status st = sampling_create(&s, d);
+	int n;
+
+	if (st)
+		return st;
+	if (s->kind == SAMPLING_OTHER && (st = kspace_centers(&center, &n, d)) == PRECESS_OK)
+		free(center);
+	sampling_free(s);
+	return st;
+}
+
+precess_status io_save_probe_result(const char *path, const struct draw *d, int coils)
+{
+	const struct format *f;
+	precess_status st;
+
+	if (!path)
+		return PRECESS_OK;
+	TRY(find_format(&f, path));
+	TRY(check_coils(f, path, coils));
+	if (f->holds == IMAGE && (st = io_image_probe(d)) == PRECESS_ENOTSUP)
+		precess_wrap(st, "%s: %s has no image, HDF5 (.h5) and ISMRMRD (.mrd) hold its signal",
+			     path, d->program->name);
+out:
+	return st;
+}
+
 precess_status io_save(const char *path, const struct io_result *r)
 {
 	const struct format *f;
-	precess_status st = find_format(&f, path);
+	precess_status st;
 
-	return st ? st : f->write(path, r);
+	TRY(find_format(&f, path));
+	TRY(check_coils(f, path, r->kspace ? r->kspace->n_coil : 1));
+	st = f->write(path, r);
+out:
+	return st;
 }
 
 /* ------------------------------------------------------------------ sets */

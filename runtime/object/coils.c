@@ -70,15 +70,12 @@ static bool read_numbers(float *to, hid_t set)
 
 static precess_status check_values(const struct coils *c, const char *path)
 {
-	size_t plane = (size_t)c->nx * (size_t)c->ny, n = plane * (size_t)c->n;
+	const struct finite_axis axes[] = { { "coil", (size_t)c->n },
+					    { "y", (size_t)c->ny },
+					    { "x", (size_t)c->nx },
+					    { NULL, 0 } };
 
-	for (size_t i = 0; i < n; i++)
-		if (!isfinite(c->value[2 * i]) || !isfinite(c->value[2 * i + 1]))
-			return precess_fail(PRECESS_EINVAL,
-					    "%s: coils[%zu][%zu][%zu] = (%g, %g) is no number", path,
-					    i / plane, i % plane / (size_t)c->nx, i % (size_t)c->nx,
-					    (double)c->value[2 * i], (double)c->value[2 * i + 1]);
-	return PRECESS_OK;
+	return finite_check(c->value, 2, axes, path, "coils");
 }
 
 precess_status coils_read(struct coils *out, int64_t file, const char *path)

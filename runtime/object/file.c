@@ -364,16 +364,12 @@ static precess_status no_m0(const struct reader *r)
 
 static precess_status open_file(struct reader *r)
 {
-	htri_t is;
+	precess_status st = file_input_probe(r->path);
 
+	if (st)
+		return st;
 	H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are told once, by us */
-	is = H5Fis_hdf5(r->path);
-	if (is < 0)
-		return precess_fail(PRECESS_EIO,
-				    "%s cannot be read: check its permissions, and that "
-				    "it is a file",
-				    r->path);
-	if (is == 0)
+	if (H5Fis_hdf5(r->path) <= 0)
 		return precess_fail(PRECESS_EINVAL, "%s is not an HDF5 file; " NEEDED, r->path);
 	r->file = H5Fopen(r->path, H5F_ACC_RDONLY, H5P_DEFAULT);
 	if (r->file < 0)

@@ -4,9 +4,9 @@
  * runs to the left or the back is turned over, so that x grows to the subject's right and y to the
  * front for the usual axial storage; oblique angles stay as they are. */
 #include "runtime/object/internal.h"
+#include "runtime/volume/volume.h"
 
 #include <math.h>
-#include <nifti2_io.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,161 +15,59 @@ enum {
 	TABLE_LIMIT = 1 << 20, /* bytes of a tissue table */
 	SIDE_LIMIT = 16384
 };
-#define VOXEL_LIMIT ((int64_t)1 << 28) /* 645 along each side */
 static const double mask_level = 0.1;  /* of the largest PD: below is no tissue */
 static const double t2_most = 0.65, t2_least = 1e-3;
 static const double te_lo = 0.030, te_hi = 0.090;
 static const double weighted_t1 = 2; /* such a pair says nothing of T1: one value that all share */
 
-struct volume {
+struct source {
 	const char *path;
-	nifti_image *image;
+	struct volume volume;
 	int nx, ny, nz;
 	double voxel[3]; /* z, y, x in m */
 	bool turn_x, turn_y;
 };
 
 /* ------------------------------------------------------------------ volumes */
-static double unit_length(const nifti_image *image)
+static precess_status source_open(struct source *s, const char *path)
 {
-	switch (image->xyz_units) {
-	case NIFTI_UNITS_METER:
-		return 1;
-	case NIFTI_UNITS_MICRON:
-		return 1e-6;
-	default: /* millimetres, also when the file does not say */
-		return 1e-3;
-	}
-}
+	const struct volume *v = &s->volume;
+	precess_status st = volume_read(&s->volume, path);
 
-static void orient(struct volume *v)
-{
-	nifti_image *n = v->image;
-	int i = 0, j = 0, k = 0;
-
-	if (n->sform_code > 0)
-		nifti_dmat44_to_orientation(n->sto_xyz, &i, &j, &k);
-	else if (n->qform_code > 0)
-		nifti_dmat44_to_orientation(n->qto_xyz, &i, &j, &k);
-	v->turn_x = i == NIFTI_R2L;
-	v->turn_y = j == NIFTI_A2P;
-}
-
-static bool known_type(int datatype)
-{
-	switch (datatype) {
-	case NIFTI_TYPE_UINT8:
-	case NIFTI_TYPE_INT8:
-	case NIFTI_TYPE_UINT16:
-	case NIFTI_TYPE_INT16:
-	case NIFTI_TYPE_UINT32:
-	case NIFTI_TYPE_INT32:
-	case NIFTI_TYPE_FLOAT32:
-	case NIFTI_TYPE_FLOAT64:
-		return true;
-	}
-	return false;
-}
-
-static precess_status check_volume(struct volume *v)
-{
-	nifti_image *n = v->image;
-	double unit = unit_length(n);
-
-	if (n->nx < 1 || n->ny < 1 || n->nx > SIDE_LIMIT || n->ny > SIDE_LIMIT ||
-	    n->nz > SIDE_LIMIT || (double)n->nx * (double)n->ny * (double)n->nz > VOXEL_LIMIT)
-		return precess_fail(
-			PRECESS_EINVAL,
-			"%s declares %lld x %lld x %lld voxels; 1..%d along each side can "
-			"be imported",
-			v->path, (long long)n->nx, (long long)n->ny, (long long)n->nz, SIDE_LIMIT);
-	if (n->nt > 1 || n->nu > 1)
-		return precess_fail(PRECESS_EINVAL,
-				    "%s holds several volumes (%lld); import one of them", v->path,
-				    (long long)(n->nt > 1 ? n->nt : n->nu));
-	if (!known_type(n->datatype))
-		return precess_fail(PRECESS_EINVAL,
-				    "%s: voxels of type %s are not supported; convert to float32",
-				    v->path, nifti_datatype_string(n->datatype));
-	v->nx = (int)n->nx;
-	v->ny = (int)n->ny;
-	v->nz = n->nz > 1 ? (int)n->nz : 1;
-	v->voxel[2] = fabs(n->dx) * unit;
-	v->voxel[1] = fabs(n->dy) * unit;
-	v->voxel[0] = n->dz != 0 ? fabs(n->dz) * unit : v->voxel[1];
-	if (!(v->voxel[2] > 0 && v->voxel[1] > 0 && v->voxel[2] < 1 && v->voxel[1] < 1))
-		return precess_fail(PRECESS_EINVAL, "%s: voxels of %g x %g m are not credible",
-				    v->path, v->voxel[2], v->voxel[1]);
-	orient(v);
-	return PRECESS_OK;
-}
-
-static precess_status volume_open(struct volume *v, const char *path)
-{
-	precess_status st;
-	FILE *f;
-
-	memset(v, 0, sizeof *v);
-	v->path = path;
-	f = fopen(path, "rb"); /* the library invents other names when this one is missing */
-	if (!f)
-		return precess_fail(PRECESS_EIO, "cannot read %s: no such file, or no permission",
-				    path);
-	fclose(f);
-	nifti_set_debug_level(0); /* failures are told once, by us */
-	v->image = nifti_image_read(path, 0);
-	if (!v->image)
-		return precess_fail(PRECESS_EINVAL, "%s is not a NIfTI volume (.nii, .nii.gz)",
-				    path);
-	if ((st = check_volume(v)) != 0)
+	if (st)
 		return st;
-	if (nifti_image_load(v->image) != 0)
+	s->path = path;
+	s->nx = v->side[0];
+	s->ny = v->side[1];
+	s->nz = v->side[2];
+	for (int i = 0; i < 3; i++)
+		s->voxel[i] = v->voxel[2 - i];
+	s->turn_x = v->axis[0] == 0 && v->turn[0];
+	s->turn_y = v->axis[1] == 1 && v->turn[1];
+	if (v->is_complex)
+		return precess_fail(PRECESS_EINVAL, "%s is complex; import its magnitude", path);
+	if (s->nx > SIDE_LIMIT || s->ny > SIDE_LIMIT || s->nz > SIDE_LIMIT)
 		return precess_fail(PRECESS_EINVAL,
-				    "%s is damaged or cut short: its voxels cannot be read", path);
+				    "%s has %d x %d x %d voxels; 1..%d along each side can be "
+				    "imported", path, s->nx, s->ny, s->nz, SIDE_LIMIT);
 	return PRECESS_OK;
 }
 
-static void volume_close(struct volume *v)
+static void source_close(struct source *s)
 {
-	if (v->image)
-		nifti_image_free(v->image);
-}
-
-static double raw(const nifti_image *n, size_t i)
-{
-	switch (n->datatype) {
-	case NIFTI_TYPE_UINT8:
-		return ((const uint8_t *)n->data)[i];
-	case NIFTI_TYPE_INT8:
-		return ((const int8_t *)n->data)[i];
-	case NIFTI_TYPE_UINT16:
-		return ((const uint16_t *)n->data)[i];
-	case NIFTI_TYPE_INT16:
-		return ((const int16_t *)n->data)[i];
-	case NIFTI_TYPE_UINT32:
-		return ((const uint32_t *)n->data)[i];
-	case NIFTI_TYPE_INT32:
-		return ((const int32_t *)n->data)[i];
-	case NIFTI_TYPE_FLOAT32:
-		return ((const float *)n->data)[i];
-	default:
-		return ((const double *)n->data)[i];
-	}
+	volume_free(&s->volume);
 }
 
 /* In our axes: x to the right, y to the front. */
-static double voxel(const struct volume *v, int ix, int iy, int iz)
+static double voxel(const struct source *s, int ix, int iy, int iz)
 {
-	size_t x = (size_t)(v->turn_x ? v->nx - 1 - ix : ix);
-	size_t y = (size_t)(v->turn_y ? v->ny - 1 - iy : iy);
-	double value = raw(v->image, ((size_t)iz * (size_t)v->ny + y) * (size_t)v->nx + x);
+	size_t x = (size_t)(s->turn_x ? s->nx - 1 - ix : ix);
+	size_t y = (size_t)(s->turn_y ? s->ny - 1 - iy : iy);
 
-	if (v->image->scl_slope != 0 && isfinite(v->image->scl_slope))
-		value = value * v->image->scl_slope + v->image->scl_inter;
-	return value;
+	return (double)s->volume.value[((size_t)iz * (size_t)s->ny + y) * (size_t)s->nx + x];
 }
 
-static precess_status bad_voxel(const struct volume *v, int ix, int iy, int iz, double value,
+static precess_status bad_voxel(const struct source *v, int ix, int iy, int iz, double value,
 				const char *why)
 {
 	return precess_fail(PRECESS_EINVAL, "%s: voxel [%d][%d][%d] = %g: %s", v->path, iz, iy, ix,
@@ -181,7 +79,7 @@ struct plane {
 	float *m0, *t1, *t2;
 };
 
-static precess_status plane_create(struct plane *p, const struct volume *v)
+static precess_status plane_create(struct plane *p, const struct source *v)
 {
 	size_t bytes = (size_t)v->nx * (size_t)v->ny * sizeof(float);
 
@@ -267,7 +165,7 @@ static precess_status read_table(struct row *rows, const char *path)
 	return st;
 }
 
-static precess_status fill_labels(struct plane *p, const struct volume *v, int z,
+static precess_status fill_labels(struct plane *p, const struct source *v, int z,
 				  const struct row *rows)
 {
 	const struct row *r;
@@ -299,14 +197,14 @@ precess_status object_import_labels(const char *out, const char *labels, const c
 	struct plane p = { NULL, NULL, NULL };
 	struct row *rows = calloc(LABELS, sizeof *rows);
 	struct map_file *f = NULL;
-	struct volume v = { .image = NULL };
+	struct source v = { .path = NULL };
 	precess_status st;
 	int z;
 
 	if (!rows)
 		return precess_fail(PRECESS_ENOMEM, "out of memory");
 	TRY(read_table(rows, table));
-	TRY(volume_open(&v, labels));
+	TRY(source_open(&v, labels));
 	TRY(plane_create(&p, &v));
 	TRY(map_file_create(&f, out, v.nz, v.ny, v.nx, v.voxel, labels));
 	for (z = 0; z < v.nz; z++) {
@@ -318,36 +216,28 @@ precess_status object_import_labels(const char *out, const char *labels, const c
 out:
 	map_file_discard(f);
 	plane_free(&p);
-	volume_close(&v);
+	source_close(&v);
 	free(rows);
 	return st;
 }
 
 /* ------------------------------------------------------------------ PD and T2-weighted */
-static precess_status largest(double *most, const struct volume *v)
+static precess_status largest(double *most, const struct source *v)
 {
-	int ix, iy, iz;
-	double value;
+	size_t i, n = (size_t)v->nx * (size_t)v->ny * (size_t)v->nz;
 
 	*most = 0;
-	for (iz = 0; iz < v->nz; iz++)
-		for (iy = 0; iy < v->ny; iy++)
-			for (ix = 0; ix < v->nx; ix++) {
-				value = voxel(v, ix, iy, iz);
-				if (!isfinite(value))
-					return bad_voxel(v, ix, iy, iz, value,
-							 "not a finite number");
-				*most = fmax(*most, value);
-			}
+	for (i = 0; i < n; i++)
+		*most = fmax(*most, (double)v->volume.value[i]);
 	if (*most > 0)
 		return PRECESS_OK;
 	return precess_fail(PRECESS_EINVAL, "%s has no voxel above 0", v->path);
 }
 
 /* M0 = PD / max PD where that exceeds the mask level; T2 = |-TE / ln(T2w / PD)|, as long as it
- * is credible: equal intensities would mean T2 infinite. No T2w signal (the library reads what
- * is not a number as 0) is no knowledge of T2, so nothing is there. */
-static void fill_weighted(struct plane *p, const struct volume *pd, const struct volume *t2w, int z,
+ * is credible: equal intensities would mean T2 infinite. No T2w signal is no knowledge of T2, so
+ * nothing is there. */
+static void fill_weighted(struct plane *p, const struct source *pd, const struct source *t2w, int z,
 			  double te, double most)
 {
 	double density, weighted, t2;
@@ -369,7 +259,7 @@ static void fill_weighted(struct plane *p, const struct volume *pd, const struct
 		}
 }
 
-static precess_status check_pair(const struct volume *pd, const struct volume *t2w)
+static precess_status check_pair(const struct source *pd, const struct source *t2w)
 {
 	if (pd->nx == t2w->nx && pd->ny == t2w->ny && pd->nz == t2w->nz)
 		return PRECESS_OK;
@@ -382,7 +272,7 @@ static precess_status check_pair(const struct volume *pd, const struct volume *t
 precess_status object_import_weighted(const char *out, const char *pd, const char *t2w, double te,
 				      uint64_t seed)
 {
-	struct volume a = { .image = NULL }, b = { .image = NULL };
+	struct source a = { .path = NULL }, b = { .path = NULL };
 	struct plane p = { NULL, NULL, NULL };
 	struct map_file *f = NULL;
 	precess_status st;
@@ -390,8 +280,8 @@ precess_status object_import_weighted(const char *out, const char *pd, const cha
 	struct rng r;
 	int z;
 
-	TRY(volume_open(&a, pd));
-	TRY(volume_open(&b, t2w));
+	TRY(source_open(&a, pd));
+	TRY(source_open(&b, t2w));
 	TRY(check_pair(&a, &b));
 	TRY(largest(&most, &a));
 	TRY(largest(&unused, &b));
@@ -408,7 +298,7 @@ precess_status object_import_weighted(const char *out, const char *pd, const cha
 out:
 	map_file_discard(f);
 	plane_free(&p);
-	volume_close(&a);
-	volume_close(&b);
+	source_close(&a);
+	source_close(&b);
 	return st;
 }

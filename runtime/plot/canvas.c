@@ -49,12 +49,9 @@ static cairo_surface_t *create_surface(struct canvas *v, const char *ending)
 					  (int)ceil(v->height * png_scale));
 }
 
-precess_status canvas_create(struct canvas **out, const char *path, double width, double height)
+precess_status plot_probe(const char *path)
 {
 	const char *ending = strrchr(path, '.');
-	struct file_output *probe = NULL;
-	struct canvas *v;
-	precess_status st;
 
 	if (!ending || (strcasecmp(ending, ".svg") != 0 && strcasecmp(ending, ".pdf") != 0 &&
 			strcasecmp(ending, ".png") != 0))
@@ -63,14 +60,20 @@ precess_status canvas_create(struct canvas **out, const char *path, double width
 			"%s: the file's ending chooses the format; it must be .svg, .pdf "
 			"or .png",
 			path);
+	return file_output_probe(path);
+}
+
+precess_status canvas_create(struct canvas **out, const char *path, double width, double height)
+{
+	struct canvas *v;
+	precess_status st = plot_probe(path);
+
+	if (st)
+		return st;
 	if (!(width >= 1 && height >= 1 && width <= side_limit && height <= side_limit))
 		return precess_fail(PRECESS_EINVAL,
 				    "a picture of %g x %g points: each must be in 1..%g", width,
 				    height, side_limit);
-	/* an unwritable place is better known before the drawing */
-	if ((st = file_output_create(&probe, path)) != 0)
-		return st;
-	file_output_discard(probe);
 	v = calloc(1, sizeof *v);
 	if (!v || !(v->path = strdup(path))) {
 		free(v);
@@ -79,7 +82,7 @@ precess_status canvas_create(struct canvas **out, const char *path, double width
 	text_init(&v->bytes);
 	v->width = width;
 	v->height = height;
-	v->surface = create_surface(v, ending);
+	v->surface = create_surface(v, strrchr(path, '.'));
 	v->c = cairo_create(v->surface);
 	if (cairo_status(v->c) != CAIRO_STATUS_SUCCESS) {
 		st = precess_fail(PRECESS_EIO, "cannot draw %s: %s", path,

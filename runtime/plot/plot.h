@@ -13,6 +13,8 @@ struct plot_options {
 	double from, to;   /* seconds; to <= from: the whole sequence */
 	int width, height; /* points; 0: chosen */
 };
+/* Refuses, before any work, a picture whose ending or place will not do. */
+precess_status plot_probe(const char *path);
 /* Lanes RF (magnitude, phase), Gx, Gy, Gz, ADC with shared time axis, amplitudes and marks. */
 precess_status plot_sequence(const char *path, const struct draw *d, const struct plot_options *o);
 /* kx against ky of every sample, coloured by time, the Nyquist window drawn. */

@@ -111,21 +111,12 @@ static precess_status check_trajectory(const struct sorter *o, const struct io_a
 
 static precess_status check_readout(const struct sorter *o, const struct io_acquisition *a)
 {
-	size_t n = 2 * (size_t)a->n_coil * (size_t)a->n_sample, i;
-
 	if (a->n_coil != o->first->n_coil || a->n_sample != o->first->n_sample)
 		return precess_fail(PRECESS_EINVAL,
 				    "%s: a readout has %d coils and %d samples, the image's first %d "
 				    "and %d",
 				    o->path, a->n_coil, a->n_sample, o->first->n_coil,
 				    o->first->n_sample);
-	for (i = 0; i < n; i++)
-		if (!isfinite(a->data[i]))
-			return precess_fail(PRECESS_EINVAL,
-					    "%s: readout %zu, coil %zu, sample %zu is not finite (%g)",
-					    o->path, (size_t)(a - o->raw->acquisition),
-					    i / 2 / (size_t)a->n_sample, i / 2 % (size_t)a->n_sample,
-					    (double)a->data[i]);
 	return check_trajectory(o, a);
 }
 

@@ -30,24 +30,14 @@ static bool has(const struct file *f, const char *name)
 }
 
 /* ------------------------------------------------------------------ what there is */
-static herr_t list_name(hid_t group, const char *name, const H5O_info_t *info, void *list)
-{
-	struct text *t = list;
-
-	(void)group;
-	if (info->type == H5O_TYPE_DATASET && t->n < 300)
-		text_printf(t, "%s/%.60s", t->n ? ", " : "", name);
-	return 0;
-}
-
 static precess_status absent(const struct file *f, const char *name, const char *option)
 {
 	struct text list;
 
 	text_init(&list);
-	H5Ovisit2(f->id, H5_INDEX_NAME, H5_ITER_INC, list_name, &list, H5O_INFO_BASIC);
+	io_list_datasets(&list, f->path);
 	precess_fail(PRECESS_EINVAL, "%s has no dataset %s (it has: %s); " NEEDED ", or name it with %s",
-		     f->path, name, list.n ? list.data : "none", option);
+		     f->path, name, list.data, option);
 	text_free(&list);
 	return PRECESS_EINVAL;
 }
@@ -77,15 +67,12 @@ static precess_status find(char out[128], const struct file *f, const char *aske
 
 static precess_status open_file(struct file *f, const struct recon_names *names)
 {
-	htri_t is;
+	precess_status st = file_input_probe(f->path);
 
+	if (st)
+		return st;
 	H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are told once, by us */
-	is = H5Fis_hdf5(f->path);
-	if (is < 0)
-		return precess_fail(PRECESS_EIO,
-				    "%s cannot be read: check its permissions, and that it is a file",
-				    f->path);
-	if (is == 0)
+	if (H5Fis_hdf5(f->path) <= 0)
 		return precess_fail(PRECESS_EINVAL, "%s is not an HDF5 file; " NEEDED, f->path);
 	f->id = H5Fopen(f->path, H5F_ACC_RDONLY, H5P_DEFAULT);
 	if (f->id < 0)
@@ -127,17 +114,12 @@ static precess_status read_pairs(float *to, const struct file *f, const char *na
 static precess_status check_finite(const float *v, const struct file *f, const char *name,
 				   const int dim[3])
 {
-	size_t i, n = (size_t)dim[0] * (size_t)dim[1] * (size_t)dim[2], d = (size_t)dim[2];
+	const struct finite_axis axes[] = { { "coil", (size_t)dim[0] },
+					    { "line", (size_t)dim[1] },
+					    { "sample", (size_t)dim[2] },
+					    { NULL, 0 } };
 
-	for (i = 0; i < 2 * n; i++)
-		if (!isfinite(v[i]))
-			return precess_fail(
-				PRECESS_EINVAL,
-				"%s: %s[coil %zu][line %zu][sample %zu] is not finite (%g); set "
-				"samples that are not known to 0, and the line with them",
-				f->path, name, i / 2 / d / (size_t)dim[1], i / 2 / d % (size_t)dim[1],
-				i / 2 % d, (double)v[i]);
-	return PRECESS_OK;
+	return finite_check(v, 2, axes, f->path, name);
 }
 
 static precess_status check_shape(int dim[3], const struct file *f, const char *name, hid_t space)

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double tau = 6.283185307179586476925; /* 2 pi */
 
-enum { CHECKED = 320, REPEATS_LIMIT = 100, DIRECT_REPEATS = 3 };
+enum { REPEATS_LIMIT = 100, DIRECT_REPEATS = 3 };
+/* Seconds after which the direct sum is not repeated: on large grids one is enough, and all that a
+ * user has patience for. */
+static const double direct_seconds = 3;
 
 /* The best of n: whatever else runs on the machine only adds to a time. */
 static double least(const double *v, int n)
@@ -217,137 +219,6 @@ static double measure_peak(int threads)
 	return best * 1e-9;
 }
 
-/* ------------------------------------------------------------------ the error */
-/* Samples to check: the largest, every line's first and last in turn, the rest at random. */
-static void choose(uint32_t *line, uint32_t *sample, int n, const struct line_plan *p,
-		   const double *signal)
-{
-	const struct program *prog = p->sim->draw->program;
-	struct rng r = rng_make(1, 0);
-	double most = -1;
-
-	for (uint32_t l = 0; l < p->n_line; l++) {
-		uint32_t event = prog->readout[p->line[l].readout].event;
-		const double *s = signal + 2 * (size_t)prog->event[event].first_sample;
-
-		for (uint32_t i = 0; i < p->shape[p->line[l].shape].n; i++)
-			if (hypot(s[2 * i], s[2 * i + 1]) > most) {
-				most = hypot(s[2 * i], s[2 * i + 1]);
-				line[0] = l;
-				sample[0] = i;
-			}
-	}
-	for (int i = 1; i < n; i++) {
-		uint32_t size;
-
-		line[i] = (uint32_t)((uint64_t)i * 7919 % p->n_line);
-		size = p->shape[p->line[line[i]].shape].n;
-		sample[i] = i % 4 == 1 ? 0 : i % 4 == 2 ? size - 1 : rng_u32(&r) % size;
-	}
-}
-
-struct check {
-	struct line_plan *p;
-	uint32_t line[CHECKED], sample[CHECKED], epoch[CHECKED];
-	uint32_t last; /* of the program's histories with a checked line */
-	bool *history;
-};
-
-static void add_spin(double *sum, const struct check *c, const struct sim_spin *s, const double *m,
-		     uint32_t history, double r2)
-{
-	const struct program *prog = c->p->sim->draw->program;
-	const struct program_history *h = &prog->history[history];
-
-	for (int i = 0; i < CHECKED; i++) {
-		const struct line_line *l = &c->p->line[c->line[i]];
-		const struct line_shape *q = &c->p->shape[l->shape];
-		uint32_t e = c->epoch[i] - h->first_epoch;
-		double t, phase, g, re, im;
-
-		if (e >= h->n_epoch)
-			continue;
-		t = l->time + q->tau[c->sample[i]];
-		phase = -s->w * t -
-			tau * (q->kx[c->sample[i]] * s->r[0] + l->ky * s->r[1] + l->kz * s->r[2]);
-		g = exp(-r2 * t);
-		re = g * cos(phase);
-		im = g * sin(phase);
-		sum[2 * i] += m[3 * e] * re - m[3 * e + 1] * im;
-		sum[2 * i + 1] += m[3 * e] * im + m[3 * e + 1] * re;
-	}
-}
-
-/* Double sums over all spins at the chosen samples. */
-static precess_status check(double *error, struct line_plan *p, const double *signal,
-			    double largest)
-{
-	const struct sim_plan *sim = p->sim;
-	const struct program *prog = sim->draw->program;
-	struct check c = { .p = p };
-	double sum[2 * CHECKED] = { 0 }, most = 0;
-	uint32_t longest = 0;
-	bool failed = false;
-
-	choose(c.line, c.sample, CHECKED, p, signal);
-	c.history = calloc(prog->n_history, sizeof *c.history);
-	if (!c.history)
-		return precess_fail(PRECESS_ENOMEM, "out of memory");
-	for (int i = 0; i < CHECKED; i++) {
-		uint32_t r = p->line[c.line[i]].readout, e = 0;
-
-		while (r - prog->epoch[e].first_readout >= prog->epoch[e].n_readout)
-			e++;
-		c.epoch[i] = e;
-		c.history[sim_epoch_history(prog, e)] = true;
-	}
-	for (uint32_t h = 0; h < prog->n_history; h++)
-		longest = prog->history[h].n_epoch > longest ? prog->history[h].n_epoch : longest;
-#pragma omp parallel num_threads(sim->threads)
-	{
-		double own[2 * CHECKED] = { 0 };
-		double *m = malloc(3 * ((size_t)longest + 1) * sizeof *m);
-		struct affine *pulses = malloc((prog->n_pulse + 1) * sizeof *pulses);
-		bool *have = malloc(prog->n_pulse + 1);
-
-		if (!m || !pulses || !have) {
-#pragma omp atomic write
-			failed = true;
-		}
-#pragma omp barrier
-#pragma omp for schedule(dynamic, 64)
-		for (size_t i = 0; i < sim->n_live; i++)
-			for (int iz = 0; iz < sim->nz && !failed; iz++) {
-				struct sim_spin s = sim_spin_at(sim, sim->live[i], iz);
-
-				memset(have, 0, prog->n_pulse);
-				for (uint32_t h = 0; h < prog->n_history; h++) {
-					if (!c.history[h])
-						continue;
-					sim_history(m, sim->draw, h, &s, pulses, have);
-					add_spin(own, &c, &s, m, h, s.r2);
-				}
-			}
-#pragma omp critical(bench_sum)
-		for (int i = 0; i < 2 * CHECKED; i++)
-			sum[i] += own[i];
-		free(m);
-		free(pulses);
-		free(have);
-	}
-	for (int i = 0; i < CHECKED; i++) {
-		uint32_t event = prog->readout[p->line[c.line[i]].readout].event;
-		const double *s = signal +
-				  2 * (size_t)(prog->event[event].first_sample + c.sample[i]);
-
-		most = fmax(most, hypot(sum[2 * i] * sim->scale - s[0],
-					sum[2 * i + 1] * sim->scale - s[1]));
-	}
-	free(c.history);
-	*error = largest > 0 ? most / largest : 0;
-	return failed ? precess_fail(PRECESS_ENOMEM, "out of memory") : PRECESS_OK;
-}
-
 /* ------------------------------------------------------------------ bench */
 static precess_status make_sim(struct sim_plan *sim, const struct draw *d, const struct maps *m,
 			       const struct sim_options *o)
@@ -392,6 +263,19 @@ static precess_status make_sim(struct sim_plan *sim, const struct draw *d, const
 	return PRECESS_OK;
 }
 
+/* What the cost model says of the run, with the methods that it chooses. */
+static precess_status estimate(struct bench_row *out, const struct draw *d, const struct maps *m,
+			       const struct sim_options *o)
+{
+	struct sim_plan plan;
+	precess_status st = sim_plan_create(&plan, d, m, o);
+
+	if (!st)
+		out->model_ms = 1e3 * cost_seconds(&plan);
+	sim_plan_erase(&plan);
+	return st;
+}
+
 static precess_status time_fast(struct bench_row *out, struct sim_result **kept,
 				const struct draw *d, const struct maps *m,
 				const struct sim_options *o, int repeats)
@@ -419,7 +303,7 @@ out:
 static precess_status time_plain(struct bench_row *out, struct line_plan *p, const double *signal,
 				 int repeats)
 {
-	double seconds[DIRECT_REPEATS], error = 0, work = 0;
+	double t = 0, best = INFINITY, spent = 0, error = 0, work = 0;
 	uint32_t longest = 0;
 	precess_status st;
 
@@ -432,15 +316,12 @@ static precess_status time_plain(struct bench_row *out, struct line_plan *p, con
 	p->per_line = (size_t)longest * 2 * CPU_LANES;
 	p->every_row = true;
 	repeats = repeats < DIRECT_REPEATS ? repeats : DIRECT_REPEATS;
-	for (int i = -1; i < repeats; i++) {
-		double t;
-
+	for (int i = -1; i < repeats && spent < direct_seconds; i++, spent += t) {
 		if ((st = run_plainly(&t, &error, p, signal)))
 			return st;
-		if (i >= 0)
-			seconds[i] = t;
+		best = fmin(best, t);
 	}
-	out->direct_ms = 1e3 * least(seconds, repeats);
+	out->direct_ms = 1e3 * best;
 	out->direct_gflops = work / out->direct_ms * 1e-6;
 	if (error > 1e-3) /* single precision over a whole line */
 		return precess_fail(PRECESS_EINVAL, "the direct sum and the fast path differ by %g",
@@ -466,6 +347,7 @@ precess_status bench_simulate(struct bench_row *out, const struct draw *d, const
 	repeats = repeats < 1 ? 1 : repeats > REPEATS_LIMIT ? REPEATS_LIMIT : repeats;
 	snprintf(out->sequence, sizeof out->sequence, "%s", d->program->name);
 	TRY(make_sim(&sim, d, m, &o));
+	TRY(estimate(out, d, m, &o));
 	TRY(time_fast(out, &fast, d, m, &o, repeats));
 	method = sim_method_name(fast->used[SIM_train]  ? SIM_train
 				 : fast->used[SIM_line] ? SIM_line
@@ -477,7 +359,7 @@ precess_status bench_simulate(struct bench_row *out, const struct draw *d, const
 	TRY(time_plain(out, p, fast->signal, repeats));
 	out->peak_gflops = measure_peak(sim.threads);
 	out->ratio = out->direct_ms / out->ms;
-	TRY(check(&out->measured, p, fast->signal, fast->largest));
+	TRY(line_check(&out->measured, p, fast->signal, fast->largest));
 out:
 	free_plain(&plain);
 	line_plan_free(p);

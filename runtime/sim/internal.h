@@ -57,6 +57,7 @@ struct sim_plan {
 	const struct backend *backend; /* of the line method; NULL: the processor */
 	enum sim_method asked;
 	uint8_t *method;       /* enum sim_method per readout of the program, never SIM_auto */
+	double nufft_ns;       /* what the readouts of the nufft method will cost, of one core */
 
 	/* Results. Methods add scale * sum over spins, without the receiver's phase. */
 	double *signal;        /* [coil] re, im per sample, at the event's first_sample */
@@ -100,14 +101,18 @@ precess_status sim_nufft(struct sim_plan *plan);
 /* Gives the nufft method those readouts of the direct sum for which it is cheaper; all of them when
  * it is asked for, or PRECESS_ENOTSUP. */
 precess_status sim_nufft_choose(struct sim_plan *plan);
+/* Why it cannot compute the readout, static text; NULL: it can. */
+const char *sim_nufft_refuses(const struct sim_plan *plan, uint32_t readout);
 precess_status sim_line(struct sim_plan *plan); /* lines and trains; tells which in `method` */
 /* Whether the line method can compute the readout (an index into program->readout); if not, `why`
  * is static text. */
 bool sim_line_applies(const struct draw *d, const struct maps *m, uint32_t readout,
 		      const char **why);
 /* ------------------------------------------------------------------ cost (cost.c) */
-/* Core nanoseconds of the direct sum per spin in the plane for a readout of so many samples. */
-double cost_direct(const struct program_readout *r, double samples, int nz);
+/* Core nanoseconds of the direct sum per spin in the plane and coil for a readout. */
+double cost_direct(const struct sim_plan *plan, uint32_t readout);
+/* Transforms of one plane of spins through so many segments, to n samples, for all coils. */
+double cost_transforms(const struct sim_plan *plan, double segments, double n);
 /* About how long the run will take by its methods, within a factor of two or three. */
 double cost_seconds(const struct sim_plan *plan);
 /* One line for people when that is `patience` or more: how long, which methods, and how many spins
@@ -171,6 +176,18 @@ struct affine sim_pulse(const struct draw *d, uint32_t pulse, const struct sim_s
  * spin has it. */
 void sim_pulses(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
 		const struct sim_spin *s, size_t n);
+
+/* What a shaped pulse under a constant gradient is to a spin: its offset, rad/s; and to all: free *b. */
+struct pulse_shape;
+struct pulse_table;
+double sim_pulse_offset(const struct draw *d, uint32_t pulse, const struct sim_spin *s);
+precess_status sim_pulse_shape(struct pulse_shape *out, double **b, const struct draw *d,
+			       uint32_t pulse);
+/* As sim_pulses by a table, for n <= PULSE_LANES spins s[0], s[apart], ... at one place through the
+ * slice; pulses and have are those of s[0]. */
+void sim_pulses_look(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
+		     const struct sim_spin *s, size_t n, size_t apart, const struct pulse_table *t,
+		     int place);
 
 /* Pulse of an epoch (none: nothing) applied to m = Mx, My, Mz; free precession after it. `pulses`
  * holds the propagators by pulse index, have[] false where not yet made; both n_pulse long. */

@@ -241,4 +241,10 @@ double line_largest(const struct line_plan *p);
 /* The largest mean |weight| over the largest sample, about; 0: not known, the grid is small. */
 precess_status line_probe(double *ratio, const struct sim_plan *sim, struct sim_store *store);
 
+/* ------------------------------------------------------------------ benchmark */
+/* The largest difference between a signal and sums in double precision over all spins, at some of its
+ * samples, relative to `largest`. Fewer samples where there are many spins, so that it takes seconds;
+ * NAN where their states alone would take longer. */
+precess_status line_check(double *error, struct line_plan *p, const double *signal, double largest);
+
 #endif

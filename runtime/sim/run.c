@@ -41,7 +41,7 @@ static precess_status check_options(const struct sim_options *o)
 	return PRECESS_OK;
 }
 
-/* Why the line method leaves n readouts. */
+/* Why n readouts are left to the direct sum. */
 struct refusal {
 	const char *why;
 	uint32_t n;
@@ -54,6 +54,19 @@ static bool takes_line(const struct sim_plan *plan, uint32_t r, const char **why
 	       sim_line_applies(plan->draw, plan->maps, r, why);
 }
 
+/* Why neither the line method nor transforms took the readout; NULL: the line method could. */
+static const char *refused(const struct sim_plan *plan, uint32_t r)
+{
+	const char *why, *why_not;
+
+	if (takes_line(plan, r, &why))
+		return NULL;
+	if (plan->draw->program->readout[r].class_ == PROGRAM_READOUT_LINE)
+		return why;
+	why_not = sim_nufft_refuses(plan, r);
+	return why_not ? why_not : "no line along x, and transforms cost more";
+}
+
 /* Why readouts are left to the direct sum. */
 static void report_refusals(struct sim_plan *plan)
 {
@@ -61,10 +74,10 @@ static void report_refusals(struct sim_plan *plan)
 	struct refusal refusal[8] = { { 0 } };
 
 	for (uint32_t r = 0; r < p->n_readout; r++) {
-		const char *why;
+		const char *why = plan->method[r] == SIM_direct ? refused(plan, r) : NULL;
 		uint32_t i = 0;
 
-		if (plan->method[r] != SIM_direct || takes_line(plan, r, &why))
+		if (!why)
 			continue;
 		for (; i + 1 < PRECESS_COUNT(refusal) && refusal[i].n; i++) {
 			if (!strcmp(refusal[i].why, why))

@@ -14,22 +14,26 @@ static const double pi = 3.14159265358979323846;
 static const double between = 1.3; /* the largest error lies between those measured */
 enum { EDGE = 48, FINE = 4 };
 
-void segments_weights(double *weight, const struct segments *g, double s)
+static bool at_node(const struct segments *g, double s, int l)
+{
+	return fabs(s - g->node[l]) <= 1e-14 * g->length;
+}
+
+double segments_scale(const struct segments *g, double s)
 {
 	double sum = 0;
 
 	for (int l = 0; l < g->n; l++) {
-		double d = s - g->node[l], b = (l & 1 ? -1 : 1) * sin(pi * (l + 0.5) / g->n);
-
-		if (fabs(d) <= 1e-14 * g->length) {
-			for (int i = 0; i < g->n; i++)
-				weight[i] = i == l;
-			return;
-		}
-		sum += weight[l] = b / d;
+		if (at_node(g, s, l))
+			return 0;
+		sum += g->factor[l] / (s - g->node[l]);
 	}
-	for (int l = 0; l < g->n; l++)
-		weight[l] /= sum;
+	return 1 / sum;
+}
+
+double segments_weight(const struct segments *g, double s, int l, double scale)
+{
+	return at_node(g, s, l) ? 1 : scale * g->factor[l] / (s - g->node[l]);
 }
 
 /* Corner to corner along one of three edges; the fourth, w < 0, mirrors. */
@@ -48,11 +52,12 @@ static void measure(struct segments *g, double w_half, double r_lo, double r_hi)
 	g->error = 0;
 	g->amplified = 1;
 	for (int k = 0; k <= FINE * g->n; k++) {
-		double s = 0.5 * g->length * (1 - cos(pi * k / (FINE * g->n))), sum = 0;
+		double s = 0.5 * g->length * (1 - cos(pi * k / (FINE * g->n))), sum = 0, scale = segments_scale(g, s);
 
-		segments_weights(c, g, s);
-		for (int l = 0; l < g->n; l++)
+		for (int l = 0; l < g->n; l++) {
+			c[l] = segments_weight(g, s, l, scale);
 			sum += fabs(c[l]);
+		}
 		g->amplified = fmax(g->amplified, sum);
 		for (int i = 0; i < 3 * EDGE; i++) {
 			double r, w;
@@ -81,8 +86,10 @@ void segments_make(struct segments *out, double length, double w_half, double r_
 	for (;; n += 1 + n / 12) {
 		n = n < SEGMENTS ? n : SEGMENTS;
 		*out = (struct segments){ .n = n, .length = length, .amplified = 1 };
-		for (int l = 0; l < n; l++)
+		for (int l = 0; l < n; l++) {
 			out->node[l] = 0.5 * length * (1 - cos(pi * (l + 0.5) / n));
+			out->factor[l] = (l & 1 ? -1 : 1) * sin(pi * (l + 0.5) / n);
+		}
 		if (!(length > 0))
 			return;
 		measure(out, w_half, r_lo, r_hi);

@@ -215,7 +215,9 @@ void sampling_free(struct sampling *s);
 struct bench_row {
 	char sequence[64], method[16];
 	int spins;
-	double tolerance, ms, direct_ms, ratio, bound, measured;
+	double tolerance, ms, direct_ms, ratio, bound;
+	double model_ms;   /* what the cost model says of the run, on the processors there are */
+	double measured;   /* NAN: sums in double precision would take too long */
 	double direct_gflops, peak_gflops;
 	double live_share; /* of the grid's spins: M0 > 0. The direct sum goes through all of them */
 };

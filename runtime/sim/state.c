@@ -153,45 +153,104 @@ struct affine sim_pulse(const struct draw *d, uint32_t pulse, const struct sim_s
 }
 
 /* ------------------------------------------------------------------ pulses of many spins */
-/* As constant_gradient, of PULSE_LANES spins at a time; false: no memory. */
-static bool side_by_side(struct affine *out, size_t stride, const struct draw *d,
-			 const struct program_pulse *q, const struct sim_spin *s, size_t n)
+double sim_pulse_offset(const struct draw *d, uint32_t pulse, const struct sim_spin *s)
 {
+	return offset_of(d, &d->program->pulse[pulse], s);
+}
+
+precess_status sim_pulse_shape(struct pulse_shape *out, double **b, const struct draw *d, uint32_t pulse)
+{
+	const struct program_pulse *q = &d->program->pulse[pulse];
 	const struct program_shape *p = &d->program->shape[q->shape];
 	double duration = sim_slot(d, q->duration), w1 = sim_slot(d, q->flip) / duration;
-	double *b = malloc(2 * (size_t)p->n * sizeof *b);
-	const struct pulse_shape shape = { p->n, b, duration / p->n };
-	const struct affine leave = affine_phase(tau * sim_slot(d, q->freq) * duration);
 
-	for (uint32_t i = 0; b && i < p->n; i++) {
-		b[2 * i] = w1 * p->sample[p->is_complex ? 2 * i : i];
-		b[2 * i + 1] = p->is_complex ? w1 * p->sample[2 * i + 1] : 0;
+	*b = malloc(2 * (size_t)p->n * sizeof **b);
+	if (!*b)
+		return precess_fail(PRECESS_ENOMEM, "out of memory for a pulse of %u samples", p->n);
+	for (uint32_t i = 0; i < p->n; i++) {
+		(*b)[2 * i] = w1 * p->sample[p->is_complex ? 2 * i : i];
+		(*b)[2 * i + 1] = p->is_complex ? w1 * p->sample[2 * i + 1] : 0;
 	}
-	for (size_t first = 0; b && first < n; first += PULSE_LANES) {
+	*out = (struct pulse_shape){ p->n, *b, duration / p->n };
+	return PRECESS_OK;
+}
+
+/* Spins s[0], s[apart], ... in lanes, the last one in those that are left. */
+static void put_lanes(pulse_spins at, const struct sim_spin *s, size_t n, size_t apart)
+{
+	for (size_t l = 0; l < PULSE_LANES; l++) {
+		const struct sim_spin *x = &s[(l < n ? l : n - 1) * apart];
+
+		at[PULSE_B1][l] = x->b1;
+		at[PULSE_R2][l] = x->r2;
+		at[PULSE_R1][l] = x->r1;
+	}
+}
+
+/* The map of a lane, and out of the frame of the RF. */
+static struct affine lane(pulse_maps map, size_t l, double m0, const struct affine *leave)
+{
+	struct affine m;
+
+	for (int k = 0; k < 9; k++)
+		m.e[k / 3][k % 3] = map[k][l];
+	for (int k = 0; k < 3; k++)
+		m.c[k] = map[9 + k][l] * m0;
+	return affine_after(leave, &m);
+}
+
+/* As constant_gradient, of PULSE_LANES spins at a time; false: no memory. */
+static bool side_by_side(struct affine *out, size_t stride, const struct draw *d, uint32_t pulse,
+			 const struct sim_spin *s, size_t n)
+{
+	const struct program_pulse *q = &d->program->pulse[pulse];
+	const struct affine leave =
+		affine_phase(tau * sim_slot(d, q->freq) * sim_slot(d, q->duration));
+	struct pulse_shape shape;
+	double *b;
+
+	if (sim_pulse_shape(&shape, &b, d, pulse))
+		return false;
+	for (size_t first = 0; first < n; first += PULSE_LANES) {
+		size_t left = n - first < PULSE_LANES ? n - first : PULSE_LANES;
 		_Alignas(64) pulse_spins at;
 		_Alignas(64) pulse_maps map;
 
-		for (size_t l = 0; l < PULSE_LANES; l++) {
-			const struct sim_spin *x = &s[first + l < n ? first + l : n - 1];
-
-			at[PULSE_B1][l] = x->b1;
-			at[PULSE_W][l] = offset_of(d, q, x);
-			at[PULSE_R2][l] = x->r2;
-			at[PULSE_R1][l] = x->r1;
-		}
+		put_lanes(at, s + first, left, 1);
+		for (size_t l = 0; l < PULSE_LANES; l++)
+			at[PULSE_W][l] = offset_of(d, q, &s[first + (l < left ? l : left - 1)]);
 		pulse_solve(map, &shape, at);
-		for (size_t l = 0; l < PULSE_LANES && first + l < n; l++) {
-			struct affine m;
-
-			for (int k = 0; k < 9; k++)
-				m.e[k / 3][k % 3] = map[k][l];
-			for (int k = 0; k < 3; k++)
-				m.c[k] = map[9 + k][l] * s[first + l].m0;
-			out[(first + l) * stride] = affine_after(&leave, &m);
-		}
+		for (size_t l = 0; l < left; l++)
+			out[(first + l) * stride] = lane(map, l, s[first + l].m0, &leave);
 	}
 	free(b);
-	return b;
+	return true;
+}
+
+void sim_pulses_look(struct affine *pulses, bool *have, const struct draw *d, uint32_t pulse,
+		     const struct sim_spin *s, size_t n, size_t apart, const struct pulse_table *t,
+		     int place)
+{
+	const struct program_pulse *q = &d->program->pulse[pulse];
+	const struct affine leave =
+		affine_phase(tau * sim_slot(d, q->freq) * sim_slot(d, q->duration));
+	_Alignas(64) pulse_spins at;
+	_Alignas(64) pulse_maps map;
+
+	put_lanes(at, s, n, apart);
+	for (size_t l = 0; l < PULSE_LANES; l++) {
+		struct sim_spin x = s[(l < n ? l : n - 1) * apart];
+
+		x.r[2] = 0;
+		at[PULSE_W][l] = offset_of(d, q, &x);
+	}
+	pulse_table_look(map, t, place, at);
+	for (size_t l = 0; l < n; l++) {
+		size_t i = l * apart * d->program->n_pulse + pulse;
+
+		pulses[i] = lane(map, l, s[l * apart].m0, &leave);
+		have[i] = true;
+	}
 }
 
 /* As stepped, with the steps that the widest of the spins needs. */
@@ -222,7 +281,7 @@ void sim_pulses(struct affine *pulses, bool *have, const struct draw *d, uint32_
 	if (sim_slot(d, q->duration) > 0 && q->class_ == PROGRAM_PULSE_STEPPED)
 		stepped_all(pulses + pulse, p->n_pulse, d, q, s, n);
 	else if (!(sim_slot(d, q->duration) > 0 && q->shape != PROGRAM_NO_SHAPE &&
-		   side_by_side(pulses + pulse, p->n_pulse, d, q, s, n)))
+		   side_by_side(pulses + pulse, p->n_pulse, d, pulse, s, n)))
 		for (size_t i = 0; i < n; i++)
 			pulses[i * p->n_pulse + pulse] = sim_pulse(d, pulse, &s[i]);
 	for (size_t i = 0; i < n; i++)

@@ -98,19 +98,21 @@ static void place(struct transform *t, const struct kernel *k, const double (*at
 		t->flat[a][i] = 1 / kernel_transform(k, (double)(i - t->n[a] / 2) / t->size[a]);
 }
 
-precess_status transform_make(struct transform *t, const struct maps *m, const double (*k)[2],
-			      size_t n, double error, int threads)
+precess_status transform_make(struct transform *t, const struct maps *m, int n_coil,
+			      const double (*k)[2], size_t n, double error, int threads)
 {
 	double d[2] = { m->fov[0] / m->nx, m->fov[1] / m->ny }, r0[2];
 	fftw_complex *probe[2] = { NULL, NULL };
 	bool ok = true;
 
-	*t = (struct transform){ .n = { m->nx, m->ny }, .threads = threads, .n_sample = n,
+	*t = (struct transform){ .n = { m->nx, m->ny },
+				 .threads = threads, .n_sample = n, .n_coil = n_coil,
 				 .size = { good_size(2 * m->nx), good_size(2 * m->ny) } };
 	struct kernel kernel = choose_kernel(t, error);
 
 	t->phase = fftw_alloc_complex(n);
-	t->out = fftw_alloc_complex(n);
+	t->out = fftw_alloc_complex((size_t)n_coil * n);
+	t->now = fftw_alloc_complex((size_t)m->nx * (size_t)m->ny);
 	for (int a = 0; a < 2; a++) {
 		t->tap[a] = calloc(n * (size_t)kernel.width + 1, sizeof *t->tap[a]);
 		t->first[a] = calloc(n + 1, sizeof *t->first[a]);
@@ -118,9 +120,8 @@ precess_status transform_make(struct transform *t, const struct maps *m, const d
 		ok = ok && t->tap[a] && t->first[a] && t->flat[a];
 		r0[a] = (t->n[a] / 2 + 0.5) * d[a] - 0.5 * m->fov[a];
 	}
-	if (!ok || !t->phase || !t->out)
+	if (!ok || !t->phase || !t->out || !t->now)
 		return precess_fail(PRECESS_ENOMEM, "out of memory for %zu samples", n);
-	memset(t->out, 0, n * sizeof *t->out);
 	for (int a = 0; a < 2; a++) {
 		place(t, &kernel, k, d[a], a);
 		probe[0] = fftw_alloc_complex((size_t)t->size[a]);
@@ -154,14 +155,33 @@ void transform_free(struct transform *t)
 	}
 	fftw_free(t->phase);
 	fftw_free(t->out);
+	fftw_free(t->now);
 	fftw_free(t->half);
 	fftw_free(t->whole);
 }
 
 /* ------------------------------------------------------------------ one segment */
-/* Row y of the spins at time `s`: to the points along x. */
-static void along_x(struct transform *t, const struct transform_spins *v, double s, int y,
-		    fftw_complex *in, fftw_complex *out)
+/* Row y of the spins at time `s`. */
+static void evolve(struct transform *t, const struct transform_spins *v, double s, int y)
+{
+	for (int x = 0; x < t->n[0]; x++) {
+		size_t i = (size_t)y * (size_t)t->n[0] + (size_t)x;
+		double re = v->w[i][0], im = v->w[i][1], f, c, q;
+
+		t->now[i][0] = t->now[i][1] = 0;
+		if (re == 0 && im == 0)
+			continue;
+		f = exp(-v->rate[i] * s) * t->flat[0][x] * t->flat[1][y];
+		c = f * cos(v->freq[i] * s);
+		q = -f * sin(v->freq[i] * s);
+		t->now[i][0] = re * c - im * q;
+		t->now[i][1] = re * q + im * c;
+	}
+}
+
+/* Row y, as the coil sees it, to the points along x. */
+static void along_x(struct transform *t, const struct maps *m, int coil, int y, fftw_complex *in,
+		    fftw_complex *out)
 {
 	const int n = t->n[0], size = t->size[0];
 	bool any = false;
@@ -169,17 +189,12 @@ static void along_x(struct transform *t, const struct transform_spins *v, double
 	memset(in, 0, (size_t)size * sizeof *in);
 	for (int x = 0; x < n; x++) {
 		size_t i = (size_t)y * (size_t)n + (size_t)x;
-		double re = v->w[i][0], im = v->w[i][1], f, c, q;
 		int at = x < n / 2 ? x - n / 2 + size : x - n / 2;
 
-		if (re == 0 && im == 0)
+		if (t->now[i][0] == 0 && t->now[i][1] == 0)
 			continue;
 		any = true;
-		f = exp(-v->rate[i] * s) * t->flat[0][x] * t->flat[1][y];
-		c = f * cos(v->freq[i] * s);
-		q = -f * sin(v->freq[i] * s);
-		in[at][0] = re * c - im * q;
-		in[at][1] = re * q + im * c;
+		sim_receive(in[at], m, coil, i, t->now[i][0], t->now[i][1]);
 	}
 	if (any)
 		fftw_execute_dft(t->plan[0], in, out);
@@ -205,7 +220,7 @@ static void along_y(struct transform *t, int column, fftw_complex *in, fftw_comp
 		memcpy(to[i], out[at], sizeof *to);
 }
 
-static void read_sample(struct transform *t, size_t i, double weight)
+static void read_sample(struct transform *t, fftw_complex *out, size_t i, double weight)
 {
 	const double *tx = t->tap[0] + i * (size_t)t->width;
 	const double *ty = t->tap[1] + i * (size_t)t->width;
@@ -229,12 +244,12 @@ static void read_sample(struct transform *t, size_t i, double weight)
 	}
 	re *= weight;
 	im *= weight;
-	t->out[i][0] += re * t->phase[i][0] - im * t->phase[i][1];
-	t->out[i][1] += re * t->phase[i][1] + im * t->phase[i][0];
+	out[i][0] += re * t->phase[i][0] - im * t->phase[i][1];
+	out[i][1] += re * t->phase[i][1] + im * t->phase[i][0];
 }
 
 void transform_run(struct transform *t, const struct transform_spins *spins,
-		   const struct segments *g, const double *s, int l)
+		   const struct segments *g, const double *s, const double *scale, int l)
 {
 	int longest = t->size[0] > t->size[1] ? t->size[0] : t->size[1];
 	size_t bytes = (size_t)longest * sizeof(fftw_complex);
@@ -242,19 +257,23 @@ void transform_run(struct transform *t, const struct transform_spins *spins,
 #pragma omp parallel num_threads(t->threads)
 	{
 		fftw_complex *in = memory_aligned(2 * bytes), *out = in + longest;
-		double weight[SEGMENTS];
 
 		assert(in);
 #pragma omp for schedule(static, 4)
 		for (int y = 0; y < t->n[1]; y++)
-			along_x(t, spins, g->node[l], y, in, out);
+			evolve(t, spins, g->node[l], y);
+		for (int c = 0; c < t->n_coil; c++) {
+			fftw_complex *sum = t->out + (size_t)c * t->n_sample;
+
 #pragma omp for schedule(static, 4)
-		for (int x = 0; x < t->count[0]; x++)
-			along_y(t, x, in, out);
+			for (int y = 0; y < t->n[1]; y++)
+				along_x(t, spins->maps, c, y, in, out);
+#pragma omp for schedule(static, 4)
+			for (int x = 0; x < t->count[0]; x++)
+				along_y(t, x, in, out);
 #pragma omp for schedule(static)
-		for (size_t i = 0; i < t->n_sample; i++) {
-			segments_weights(weight, g, s[i]);
-			read_sample(t, i, weight[l]);
+			for (size_t i = 0; i < t->n_sample; i++)
+				read_sample(t, sum, i, segments_weight(g, s[i], l, scale[i]));
 		}
 		free(in);
 	}

@@ -460,7 +460,8 @@ static precess_status read_kind(const struct file *f)
 	ours = read_text(&text, f, "kind", true) == PRECESS_OK && strcmp(text, kind) == 0;
 	free(text);
 	if (!ours)
-		return precess_fail(PRECESS_EINVAL, "%s: an HDF5 file, but not a precess model",
+		return precess_fail(PRECESS_EINVAL, "%s: an HDF5 file, but not a precess model: name one that "
+				    "`precess train` wrote",
 				    f->path);
 	if (read_number(&version, f, "version") || version != TRAIN_FORMAT)
 		return precess_fail(PRECESS_EINVAL,
@@ -520,8 +521,7 @@ precess_status train_model_read(struct train_model **out, const char *path, cons
 {
 	struct train_model *m = calloc(1, sizeof *m);
 	struct file f = { .path = path };
-	precess_status st;
-	FILE *probe;
+	precess_status st = PRECESS_OK;
 
 	*out = NULL;
 	if (!m)
@@ -529,13 +529,11 @@ precess_status train_model_read(struct train_model **out, const char *path, cons
 	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 	f.id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
 	if (f.id < 0) {
-		probe = fopen(path, "rb");
-		st = precess_fail(probe ? PRECESS_EINVAL : PRECESS_EIO,
-				  probe ? "%s: not an HDF5 file, or truncated"
-					: "%s: cannot be opened",
-				  path);
-		if (probe)
-			fclose(probe);
+		st = file_input_probe(path);
+		st = st ? st
+			: precess_fail(PRECESS_EINVAL,
+				       "%s: not an HDF5 file, or truncated; name a model that `precess "
+				       "train` wrote", path);
 	} else {
 		st = read_all(m, &f, hash);
 		H5Fclose(f.id);

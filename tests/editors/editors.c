@@ -17,6 +17,8 @@ static const char *const files[] = {
 	"editors/vim/syntax/precess.vim",
 	"editors/emacs/precess-mode.el",
 	"editors/bash/precess",
+	"editors/zsh/_precess",
+	"editors/fish/precess.fish",
 };
 
 static const char *const keywords[] = {
@@ -51,6 +53,17 @@ static const char *const commands[] = {
 #include "compiler/driver/commands.def"
 #undef COMMAND
 };
+/* With what they do, quoted as these shells want it. */
+static const char *const commands_zsh[] = {
+#define COMMAND(name, usage, doc) "'" #name ":" doc "'",
+#include "compiler/driver/commands.def"
+#undef COMMAND
+};
+static const char *const commands_fish[] = {
+#define COMMAND(name, usage, doc) #name " '" doc "'",
+#include "compiler/driver/commands.def"
+#undef COMMAND
+};
 
 #define LIST(name) { #name, name, PRECESS_COUNT(name) }
 static const struct {
@@ -58,7 +71,8 @@ static const struct {
 	const char *const *word;
 	size_t n;
 } lists[] = { LIST(keywords), LIST(types),	LIST(units),
-	      LIST(builtins), LIST(predefined), LIST(commands) };
+	      LIST(builtins), LIST(predefined), LIST(commands),
+	      LIST(commands_zsh), LIST(commands_fish) };
 
 /* The placeholder at `s`, which begins with `@`; bytes used, 0 when it is none. */
 static size_t expand(struct text *out, const char *s)

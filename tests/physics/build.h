@@ -246,16 +246,33 @@ static inline struct sim_result *simulate(const struct draw *d, const struct map
 	return r;
 }
 
-/* Largest difference relative to the largest sample. */
+/* Largest difference of all coils relative to the largest sample. */
 static inline double compare(const struct sim_result *a, const struct sim_result *b)
 {
 	double most = 0;
 
 	assert_int_equal(a->n_sample, b->n_sample);
-	for (uint32_t i = 0; i < a->n_sample; i++)
+	assert_int_equal(a->n_coil, b->n_coil);
+	for (size_t i = 0; i < (size_t)a->n_coil * a->n_sample; i++)
 		most = fmax(most, hypot(a->signal[2 * i] - b->signal[2 * i],
 					a->signal[2 * i + 1] - b->signal[2 * i + 1]));
 	return most / fmax(a->largest, b->largest);
+}
+
+/* The error against the truth, which must lie below the bound; `name` and `object` for messages. */
+static inline double error_below(const struct sim_result *r, const struct sim_result *truth,
+				 double tolerance, const char *name, const char *object)
+{
+	double error = compare(r, truth);
+
+	if (getenv("VERBOSE"))
+		print_message("%-12s %-7s %7.0e: error %8.1e  bound %8.1e  %2d terms%s\n", name,
+			      object, tolerance, error, r->bound, r->terms,
+			      r->bound > tolerance ? "  beyond the tolerance" : "");
+	if (!(error <= r->bound))
+		fail_msg("%s on %s, tolerance %g: error %g above the bound %g", name, object,
+			 tolerance, error, r->bound);
+	return error;
 }
 
 static inline void near(double a, double b, double tolerance, const char *what, int i)
@@ -277,7 +294,8 @@ static inline void same_on_threads(const struct draw *d, const struct maps *m,
 
 		assert_int_equal(sim_run(&r[i], d, m, &o), PRECESS_OK);
 		assert_memory_equal(r[i]->signal, r[0]->signal,
-				    2 * r[0]->n_sample * sizeof *r[0]->signal);
+				    2 * (size_t)r[0]->n_coil * r[0]->n_sample *
+					    sizeof *r[0]->signal);
 	}
 	for (int i = 0; i < 3; i++)
 		sim_result_free(r[i]);

@@ -73,7 +73,7 @@ static void against(const struct draw *d, const struct sim_result *r, double *co
 {
 	size_t n = r->n_sample;
 	/* the oracle steps through shaped pulses */
-	double limit = method == SIM_auto ? r->bound : method == SIM_step ? 1e-5 : 1e-9;
+	double limit = method == SIM_direct ? 1e-9 : method == SIM_step ? 1e-5 : r->bound;
 	double worst = 0;
 
 	assert_int_equal(r->n_coil, COILS);
@@ -95,9 +95,10 @@ static void against_points(void **state)
 {
 	static const char *const path[] = { "sequences/03_gradient_echo.seq",
 					    "sequences/gre_epi.seq",
-					    "sequences/09_radial.seq", "sequences/moled.seq" };
-	static const enum sim_method method[] = { SIM_auto, SIM_direct, SIM_step };
-	uint32_t trains = 0, lines = 0, sums = 0;
+					    "sequences/09_radial.seq", "sequences/10_spiral.seq",
+					    "sequences/moled.seq" };
+	static const enum sim_method method[] = { SIM_auto, SIM_direct, SIM_step, SIM_nufft };
+	uint32_t trains = 0, lines = 0, transforms = 0;
 
 	(void)state;
 	for (size_t i = 0; i < PRECESS_COUNT(path); i++) {
@@ -114,7 +115,7 @@ static void against_points(void **state)
 			if (!j) {
 				trains += r->used[SIM_train];
 				lines += r->used[SIM_line];
-				sums += r->used[SIM_direct];
+				transforms += r->used[SIM_nufft];
 			}
 			sim_result_free(r);
 		}
@@ -123,7 +124,7 @@ static void against_points(void **state)
 		maps_free(m);
 		drop(d);
 	}
-	assert_true(trains && lines && sums);
+	assert_true(trains && lines && transforms);
 }
 
 /* ------------------------------------------------------------------ by linearity */

@@ -87,8 +87,8 @@ says 3 'error' object make nowhere.h5 -o more.h5
 says 3 'error' object import --labels nowhere.nii --table nowhere.txt -o more.h5
 
 rows='rows.0.sequence rows.0.spins rows.0.tolerance rows.0.method rows.0.ms rows.0.direct_ms'
-rows="$rows rows.0.ratio rows.0.error_bound rows.0.measured_error"
-says 0 "$rows" bench simulate "$seq" --spins 16 --repeats 1
+rows="$rows rows.0.ratio rows.0.error_bound rows.0.measured_error rows.0.model_ms"
+says 0 "$rows rows.1.spins" bench simulate "$seq" --spins 16,24 --repeats 1
 says 0 'rows.0.spins rows.0.psnr_db rows.0.warnings' bench grid "$root/sequences/moled.seq" --reference 64
 says 1 'diagnostics.0.message' bench simulate wrong.seq
 says 3 'error' bench grid nowhere.seq
@@ -122,5 +122,6 @@ says 2 error simulate "$seq" --method fast
 says 2 error simulate "$seq" --map B1
 says 2 error object make uniform
 says 2 error bench nonsense
+says 2 error bench simulate "$seq" --spins 16,x
 
 [ $failed -eq 0 ]

@@ -62,6 +62,6 @@ refuse 3 'no dataset /nothing' map "$work/35.h5:/nothing" -o "$work/out.h5"
 refuse 3 'mask' map "$work/35.h5" "$work/60.h5" --mask "$work/small.h5" -o "$work/out.h5"
 refuse 2 'knows' map "$work/35.h5" --method magic -o "$work/out.h5"
 refuse 2 'rising' map "$work/35.h5" --t2 2s,1s -o "$work/out.h5"
-refuse 3 'no such file' map "$work/absent.h5" -o "$work/out.h5"
+refuse 3 'No such file' map "$work/absent.h5" -o "$work/out.h5"
 refuse 3 'too few' evaluate "$work/T2.h5" --truth uniform --t2 300ms,400ms
 echo ok

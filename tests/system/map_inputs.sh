@@ -36,6 +36,9 @@ def split(folder):
     write(folder + "/unsigned.nii", head, [round(p / math.pi * 2048 + 2048) % 4096 for p in phase])
     write(folder + "/signed.nii", head, [2 * round(p / math.pi * 2048) for p in phase])
     write(folder + "/degrees.nii", head, [math.degrees(p) for p in phase])
+    phase[130] = math.nan
+    write(folder + "/unknown.nii", head, phase)
+    phase[130] = 0
     struct.pack_into("<hh", head, 42, 64, 256)
     write(folder + "/wide.nii", head, phase)
 
@@ -104,6 +107,8 @@ map pairs '2 of 128 x 128, TE 35, 60 ms' "$magnitude" "$magnitude" --phase "$wor
 refuse 2 'wants the magnitude' $model --phase "$work/radians.nii"
 refuse 3 'rescale it to radians' $model "$magnitude" --phase "$work/degrees.nii"
 refuse 3 'wide.nii is 64 x 256' $model "$magnitude" --phase "$work/wide.nii"
+refuse 3 'unknown.nii: voxel.z 0..y 1..x 2. is not a finite number (nan); write 0' $model "$magnitude" \
+	--phase "$work/unknown.nii"
 refuse 3 'is no magnitude' $model "$work/radians.nii" --phase "$magnitude"
 refuse 3 'needs no --phase' $model "$work/image.h5" --phase "$work/radians.nii"
 

@@ -75,6 +75,21 @@ grep -qF '2 coils have as many images' ../message || fail "NIfTI and coils: no r
 [ ! -e coils.nii ] || fail "NIfTI and coils: left a file"
 rm -f ./*
 
+# --- a field of view that is not in the file: named, it is as if it were ---
+bare=../bare.h5
+LC_ALL=C sed 's/fov\x00/fo_\x00/g' $scan >$bare # the attribute's name, of the same length
+wants 'wrote' "$precess" reconstruct $scan -o told.nii
+wants 'wrote' "$precess" reconstruct $bare --fov 220mm -o bare.nii
+cmp told.nii bare.nii >../message 2>&1 || fail "--fov is not the attribute"
+wants 'wrote' "$precess" reconstruct $bare --fov 220mm,180mm -o flat.nii
+cmp -s told.nii flat.nii && fail "--fov of two lengths"
+wants 'T2 ' "$precess" map "$moled" $bare --fov 220mm
+rm -f ./*
+refuse 3 'as in --fov 220mm' $bare -o image.nii
+refuse 2 '--fov wants a length with its unit, as in 220mm' $bare --fov 220
+refuse 2 '--fov: too many lengths' $bare --fov 1mm,2mm,3mm
+refuse 3 'names 0.2 m along x, but' $scan --fov 200mm
+
 # --- what is refused ---
 refuse 2 'which file?'
 refuse 2 'one file at a time' $scan $scan
@@ -84,7 +99,7 @@ refuse 2 '--phase is line, coil, pixel or none' $scan --phase linear
 refuse 2 '--combine is walsh or rss' $scan --combine sum
 refuse 2 'ends in .h5, .nii or .nii.gz' $scan -o image.mrd
 refuse 2 'did you mean --lambda?' $scan --lamda 1
-refuse 3 'cannot be read' nowhere.h5
+refuse 3 'cannot read nowhere.h5: No such file' nowhere.h5
 refuse 3 'is not an HDF5 file' "$moled"
 refuse 3 'has no navigator' $scan --phase line -o image.h5
 refuse 3 'acceleration 2 was declared, but the lines' $scan --acceleration 2 -o image.h5

@@ -113,7 +113,7 @@ refused 2 "is no time" "$precess" predict "$dir/model.h5" --threads 1 --set TE=5
 head -c 5000 "$dir/model.h5" >"$dir/short.h5"
 refused 3 "truncated" "$precess" predict "$dir/short.h5"
 refused 3 "not a precess model" "$precess" evaluate "$dir/data.h5"
-refused 3 "cannot be opened" "$precess" evaluate "$dir/none.h5"
+refused 3 "No such file" "$precess" evaluate "$dir/none.h5"
 refused 3 "trained for another sequence" "$precess" evaluate "$dir/model.h5" "$dir/other.seq"
 refused 3 "$dir/none" "$precess" train "$dir/small.seq" -o "$dir/none/model.h5"
 refused 3 "samples of small" "$precess" train "$dir/other.seq" --data "$dir/data.h5" -o "$dir/x.h5"

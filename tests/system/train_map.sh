@@ -79,6 +79,46 @@ number() { # NAME: a number of the last JSON object, the first of that name
 holds() {
 	awk "BEGIN { exit !($*) }" || fail "$*"
 }
+# check_fit WHICH UNIT: the scores of the last evaluation's first (regions) or second (tissues) line,
+# anew from its points; keys of errors end in UNIT
+check_fit() {
+	tr -d ' \n' <"$dir/out.json" | awk -v which="$1" -v unit="$2" '
+	function value(text, key) {
+		sub(".*\"" key "\":", "", text)
+		return text + 0
+	}
+	function near(key, is) {
+		if ((value(rest, key) - is) ^ 2 > 1e-8 * (1 + is ^ 2)) {
+			print key, "is", is, "not", value(rest, key)
+			bad = 1
+		}
+	}
+	{
+		i = index($0, "\"tissues\":")
+		rest = which == 1 ? substr($0, 1, i - 1) substr($0, i + 10 + index(substr($0, i), "}")) \
+				  : substr($0, i)
+		list = rest
+		sub(/.*"points":\[\[/, "", list)
+		sub(/\]\].*/, "", list)
+		n = split(list, point, /\],\[/)
+		for (i = 1; i <= n; i++) {
+			split(point[i], p, ",")
+			x += p[1]; y += p[2]
+			xx += p[1] ^ 2; xy += p[1] * p[2]; yy += p[2] ^ 2
+			e = p[2] - p[1]
+			b += e; bb += e ^ 2; a += e < 0 ? -e : e
+		}
+		slope = (n * xy - x * y) / (n * xx - x ^ 2)
+		near("regions", n)
+		near("slope", slope)
+		near("intercept", (y - slope * x) / n)
+		near("r2", (n * xy - x * y) ^ 2 / ((n * xx - x ^ 2) * (n * yy - y ^ 2)))
+		near("mae" unit, a / n)
+		near("bias" unit, b / n)
+		near("deviation" unit, sqrt((bb - b ^ 2 / n) / (n - 1)))
+		exit bad || n < 3
+	}' || fail "a line $1 of evaluate that is not its points'"
+}
 # refused STATUS TEXT command...: fails with that status and says TEXT
 refused() {
 	want=$1 text=$2
@@ -100,6 +140,8 @@ train "$dir/echoes.seq" --task "$dir/t2.net" --validate 2 -o "$dir/t2.h5" --json
 holds "$(number loss) < 0.4 * $(number zero_loss)"
 evaluate "$dir/t2.h5" --noise 0.002 --spread 0.6
 holds "$(number r2) > 0.35 && $(number mae_ms) < 35 && $(number regions) > 1000"
+check_fit 1 _ms
+check_fit 2 _ms
 # a network that ignored the noise would not fall off
 clean=$(number mae_ms)
 evaluate "$dir/t2.h5" --noise 0.3 --spread 0.6
@@ -109,6 +151,8 @@ holds "$(number mae_ms) > 1.2 * $clean"
 train "$dir/gre.seq" --task "$dir/dB0.net" --validate 0 -o "$dir/dB0.h5" >/dev/null
 evaluate "$dir/dB0.h5" --png "$dir/regions"
 holds "$(number r2) > 0.85 && $(number mae) < 4"
+check_fit 1 ''
+check_fit 2 ''
 [ -s "$dir/regions.png" ] || fail "no picture"
 # it is told the echo time: with another one the phase means another field
 evaluate "$dir/dB0.h5" --set TE=5ms

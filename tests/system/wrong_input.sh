@@ -99,6 +99,11 @@ refuse 2 'make wants -o FILE.h5' object make head:1
 refuse 2 'import wants --labels with --table, or --pd with --t2w' object import --labels a.nii -o out.h5
 refuse 2 'grid wants one sequence' bench grid
 refuse 2 'simulate, grid, network or learning?' bench
+refuse 2 "--spins wants numbers, as in --spins 256,512|found '64,,128'" bench simulate --spins 64,,128
+refuse 2 "--spins wants numbers|found '64,'" bench simulate --spins 64,
+refuse 2 "--spins wants numbers|found '64x'" bench simulate --spins 64x
+refuse 2 '--spins must be in 1 .. 16384, found 0' bench simulate --spins 64,0,32
+refuse 2 '--spins must be in 1 .. 16384, found 99999' bench simulate --spins 99999
 
 # --- objects ---
 small="--spins 16"
@@ -120,6 +125,27 @@ refuse 3 'T2 = nan at spin|must be positive' simulate "$seq" $small --map T2=nan
 refuse 3 'T2 = -1 at spin|must be positive' simulate "$seq" $small --map T2=-1 -o out.h5
 refuse 3 'cannot read' object import --labels nowhere.nii --table nowhere.txt -o out.h5
 
+# --- files of another kind ---
+maps=$root/models/t2_moled.h5
+images=$root/models/moled.h5
+for command in predict evaluate map reconstruct 'object show' 'compare --scale T2=50ms'; do
+	refuse 3 'nowhere.h5' $command nowhere.h5
+	refuse 3 'cannot read ../in: it is a folder' $command ../in
+done
+for command in predict evaluate map reconstruct 'compare --scale T2=50ms'; do
+	refuse 3 'cannot read nowhere.h5: No such file' $command nowhere.h5
+done
+refuse 3 'not a precess model|that `precess train` wrote' predict ../in/maps.h5
+refuse 3 'maps images|precess map' predict "$maps"
+refuse 3 'makes images, it maps none|precess predict' map "$images" ../in/maps.h5:/T2
+refuse 3 'has no dataset /image (it has: |as in ../in/maps.h5:/M0' map ../in/maps.h5
+refuse 2 'ESP: 5ms is outside 0.375ms .. 0.54ms' evaluate "$maps" -n 1 --set ESP=5ms
+refuse 3 'are for networks that map' evaluate "$images" -n 1 --set ESP=0.5ms
+refuse 3 'was not trained there; --force' compare "$images" --sweep ESP=5ms..6ms
+refuse 2 '--samples must be in 1 .. 1000000, found 0' evaluate "$images" -n 0
+refuse 2 "--te wants times with units|found 'nanms'" map ../in/maps.h5:/T2 --te nanms
+refuse 3 'write `system = default`' export "$seq" -o out.seq
+
 # --- outputs ---
 small="$small --quiet"
 refuse 3 'cannot write no/out.h5: No such file or directory|choose another' simulate "$seq" $small -o no/out.h5
@@ -130,7 +156,41 @@ refuse 3 'cannot write no/out.svg: No such file' plot "$seq" -o no/out.svg
 refuse 3 'must be .svg, .pdf or .png' plot "$seq" -o out.gif
 refuse 3 'cannot write no/out.h5: No such file' object make uniform -o no/out.h5
 refuse 3 'cannot write no/out.png: No such file' object show uniform --png no/out.png
-refuse 3 'not Cartesian' simulate "$root/sequences/01_fid.seq" $small --png out
+# Before the work, which would take minutes: a wait of seconds is the command's failure.
+patient=$precess
+precess=hurried
+hurried() {
+	timeout 10 "$patient" "$@"
+}
+long="--spins 2048 --method step --quiet"
+moled=$root/sequences/moled.seq
+refuse 3 'out.nii: 2 coils have as many images|HDF5 (.h5)' simulate "$moled" $long --coils 2 -o out.nii
+refuse 3 'out.cfl: 2 coils have as many images|HDF5 (.h5)' simulate "$moled" $long --coils 2 -o out.cfl
+refuse 3 'out.nii: fid has no image|HDF5 (.h5)|not Cartesian' simulate "$root/sequences/01_fid.seq" $long -o out.nii
+refuse 3 'fid has no image for --png|not Cartesian|precess plot' simulate "$root/sequences/01_fid.seq" $long --png out
+refuse 3 'out.foo: the ending of the name' simulate "$moled" $long -o out.foo
+refuse 3 'cannot write no/out.nii: No such file' simulate "$moled" $long -o no/out.nii
+refuse 3 'cannot write no/out.png: No such file' simulate "$moled" $long --png no/out
+refuse 3 'cannot write no/out.h5: No such file' generate "$moled" -n 100000 --threads 1 -q -o no/out.h5
+refuse 3 'cannot write ../in: it is a folder' generate "$moled" -n 100000 --threads 1 -q -o ../in
+fresh="--samples 100000 --validate 0 --threads 1 -q"
+refuse 3 'cannot write no/out.h5: No such file' train "$moled" $fresh -o no/out.h5
+refuse 3 'cannot write no/state: No such file' train "$moled" $fresh -o out.h5 --checkpoint no/state
+refuse 3 'cannot write no/curve.svg: No such file' train "$moled" $fresh -o out.h5 --curve no/curve.svg
+refuse 3 'curve.gif: |.svg, .pdf or .png' train "$moled" $fresh -o out.h5 --curve curve.gif
+refuse 3 'cannot write no/out.png: No such file' evaluate "$maps" -n 100000 --threads 1 -q --png no/out
+refuse 3 'cannot write no/out.png: No such file' compare "$images" --sweep ESP=0.4ms..0.5ms:60 --png no/out
+refuse 3 'out.foo: the ending of the name' predict "$images" -o out.foo
+refuse 3 'cannot write no/out.h5: No such file' predict "$images" -o no/out.h5
+refuse 3 'cannot write no/out.h5: No such file' predict "$images" --tensors no/out.h5
+refuse 3 'out.gif: maps are written as .h5, .nii or .nii.gz' map "$maps" nowhere.h5 -o out.gif
+refuse 3 'cannot write no/out.nii: No such file' map "$maps" nowhere.h5 -o no/out.nii
+refuse 3 'cannot write no/out.png: No such file' map "$maps" nowhere.h5 --png no/out
+refuse 3 'cannot write no/out.h5: No such file' reconstruct nowhere.h5 -o no/out.h5
+refuse 2 'ends in .h5, .nii or .nii.gz' reconstruct nowhere.h5 -o out.gif
+refuse 2 'ends in .h5, .nii or .nii.gz' reconstruct nowhere.h5 -o out.cfl
+precess=$patient
+
 if [ -c /dev/full ]; then
 	refuse 3 'cannot write /dev/full: No space left' simulate "$seq" $small -o /dev/full
 	refuse 3 'cannot write /dev/full: No space left' object make uniform -o /dev/full

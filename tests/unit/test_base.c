@@ -1,5 +1,6 @@
 /* runtime/base: the promises of base.h. */
 #include "runtime/base/base.h"
+#include "tests/unit/folder.h"
 
 #include <dirent.h>
 #include <float.h>
@@ -15,29 +16,6 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/precess-base-XXXXXX";
-
-static int folder_create(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int folder_remove(void **state)
-{
-	(void)state;
-	return rmdir(folder); /* fails when a test left something: no temporary may survive */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[4][128];
-	static int i;
-
-	i = (i + 1) % 4;
-	snprintf(path[i], sizeof path[i], "%s/%s", folder, name);
-	return path[i];
-}
 
 static size_t count_files(const char *where, const char *part)
 {

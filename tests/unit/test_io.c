@@ -1,5 +1,6 @@
 /* runtime/io: results read back with another reader's eyes, pictures, sample tables. */
 #include "runtime/io/io.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/small_epi.h"
 
 #include <hdf5.h>
@@ -9,28 +10,7 @@
 #include <cmocka.h>
 
 enum { NX = 6, NY = 4, SAMPLES = EPI_LINES * EPI_SAMPLES };
-static char folder[] = "/tmp/precess-io-XXXXXX";
 static const double fov[2] = { 0.24, 0.16 };
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return rmdir(folder); /* fails when a test left something */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	return path;
-}
 
 /* ------------------------------------------------------------------ results */
 struct fixture {
@@ -375,5 +355,5 @@ int main(void)
 		cmocka_unit_test(hdf5_samples),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, folder_create, folder_remove);
 }

@@ -1,5 +1,6 @@
 /* Files in another format: BART arrays read and written, raw data sorted by their labels, and arrays
  * that are not what they claim. */
+#include "tests/unit/folder.h"
 #include "tests/unit/raw_data.h"
 
 #include <math.h>
@@ -8,29 +9,6 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/precess-convert-XXXXXX";
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return rmdir(folder); /* fails when a test left something */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[2][128];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-	return path[turn];
-}
 
 static void drop(const char *name)
 {
@@ -212,8 +190,36 @@ static void test_damaged(void **state)
 	drop("b.nii");
 	refuse("b.nii", "a.hdr", "is not a NIfTI volume");
 	assert_int_equal(file_write(in_folder("a.h5"), "1234567", 8), PRECESS_OK);
-	refuse("b.nii", "a.h5", "it is no HDF5 file, damaged or cut short");
+	refuse("b.nii", "a.h5", "a.h5 is not an HDF5 file");
 	drop("a.h5");
+	drop("a.hdr");
+	drop("a.cfl");
+}
+
+/* Arrays and datasets with a value that is no finite number. */
+static void test_not_finite(void **state)
+{
+	float v[2 * 12] = { 0 };
+	struct io_map map = { "T2", "s", v };
+	struct io_maps maps = { .nx = 4, .ny = 3, .nz = 1, .map = &map, .n_map = 1,
+				.method = "", .command = "" };
+	char spec[160];
+
+	(void)state;
+	v[6] = NAN;
+	assert_int_equal(io_write_maps(in_folder("m.h5"), &maps), PRECESS_OK);
+	snprintf(spec, sizeof spec, "%s:/maps/T2", in_folder("m.h5"));
+	assert_true(io_convert(in_folder("m.nii"), spec) != PRECESS_OK);
+	assert_non_null(strstr(precess_error(), "m.h5:/maps/T2: voxel[set 0][y 1][x 2] is not a "
+						"finite number (nan); write 0"));
+	drop("m.h5");
+
+	v[6] = 0;
+	v[2 * 7 + 1] = -INFINITY;
+	assert_int_equal(file_write(in_folder("a.hdr"), "# Dimensions\n4 1 3\n", 19), PRECESS_OK);
+	assert_int_equal(file_write(in_folder("a.cfl"), v, sizeof v), PRECESS_OK);
+	refuse("b.nii", "a.cfl", "a.cfl: number[dimension 2: 1][dimension 0: 3] is not a finite "
+				 "number (-inf)");
 	drop("a.hdr");
 	drop("a.cfl");
 }
@@ -223,8 +229,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),       cmocka_unit_test(test_spokes),
 		cmocka_unit_test(test_raw_refused), cmocka_unit_test(test_volume),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_damaged),     cmocka_unit_test(test_not_finite),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, folder_create, folder_remove);
 }

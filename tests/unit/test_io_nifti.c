@@ -1,6 +1,7 @@
 /* NIfTI volumes: the header by hand, values and place in space in all orientations, and files that
  * are not what they claim. */
 #include "runtime/io/io.h"
+#include "tests/unit/folder.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -13,30 +14,7 @@
 #include <cmocka.h>
 
 enum { NX = 5, NY = 4, NZ = 3, COUNT = NX * NY * NZ, HEADER = 352 };
-static char folder[] = "/tmp/precess-nifti-XXXXXX";
 static const double voxel[3] = { 2e-3, 3e-3, 4e-3 }, origin[3] = { -0.004, 0.010, 0.020 };
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return rmdir(folder); /* fails when a test left something */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[2][128];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-	return path[turn];
-}
 
 static struct io_volume make(bool is_complex)
 {
@@ -347,6 +325,89 @@ static void test_damaged(void **state)
 	assert_int_equal(io_read_nifti(&v, in_folder("none.nii")), PRECESS_EIO);
 }
 
+/* The voxel is named as the file stores it, whatever the axes become. */
+static void test_not_finite(void **state)
+{
+	struct io_volume v = make(false), c = make(true);
+	char path[160];
+
+	(void)state;
+	v.value[(2 * NY + 3) * NX + 1] = NAN;
+	c.value[2 * ((1 * NY + 0) * NX + 4) + 1] = -INFINITY;
+	assert_int_equal(io_write_nifti(in_folder("v.nii"), &v), PRECESS_OK);
+	assert_int_equal(io_write_nifti(in_folder("c.nii.gz"), &c), PRECESS_OK);
+	free(v.value);
+	free(c.value);
+	assert_int_equal(io_read_nifti(&v, in_folder("v.nii")), PRECESS_EINVAL);
+	assert_non_null(strstr(precess_error(), "v.nii: voxel[z 2][y 3][x 1] is not a finite number "
+						"(nan); write 0"));
+	assert_int_equal(io_read_nifti(&c, in_folder("c.nii.gz")), PRECESS_EINVAL);
+	assert_non_null(strstr(precess_error(), "c.nii.gz: voxel[z 1][y 0][x 4] is not a finite "
+						"number (-inf)"));
+	unlink(in_folder("v.nii"));
+	unlink(in_folder("c.nii.gz"));
+
+	v = make(true); /* as two volumes of one series */
+	v.value[COUNT + 7] = INFINITY;
+	v.is_complex = false;
+	assert_int_equal(io_write_nifti_series(in_folder("s.nii"), &v, 2), PRECESS_OK);
+	free(v.value);
+	snprintf(path, sizeof path, "%s:0", in_folder("s.nii"));
+	assert_int_equal(io_read_nifti(&v, path), PRECESS_OK);
+	io_volume_free(&v);
+	snprintf(path, sizeof path, "%s:1", in_folder("s.nii"));
+	assert_int_equal(io_read_nifti(&v, path), PRECESS_EINVAL);
+	assert_non_null(strstr(precess_error(), "s.nii:1: voxel[z 0][y 1][x 2] is not"));
+	unlink(in_folder("s.nii"));
+}
+
+/* The bytes of n numbers from `at` on, in the order of the other kind of processor. */
+static void reverse(char *at, size_t width, size_t n)
+{
+	size_t i, k;
+	char low;
+
+	for (i = 0; i < n; i++, at += width)
+		for (k = 0; k < width / 2; k++) {
+			low = at[k];
+			at[k] = at[width - 1 - k];
+			at[width - 1 - k] = low;
+		}
+}
+
+/* Numbers of 8 bytes, in the other order. */
+static void test_not_finite_reversed(void **state)
+{
+	static const char one[8] = { 0x3f, (char)0xf0 }, not_a_number[8] = { 0x7f, (char)0xf8 };
+	size_t n, size = HEADER + COUNT * sizeof(double);
+	char *h = foreign(&n, 1), *at;
+	struct io_volume v;
+
+	(void)state;
+	h = realloc(h, size);
+	assert_non_null(h);
+	memset(h + HEADER, 0, size - HEADER);
+	put_short(h, 70, 64); /* float64 */
+	put_short(h, 72, 64);
+	reverse(h, 4, 1);
+	reverse(h + 40, 2, 8);
+	reverse(h + 70, 2, 2);
+	reverse(h + 76, 4, 11);
+	at = h + HEADER + 8 * 7;
+	memcpy(at, one, sizeof one);
+	assert_int_equal(file_write(in_folder("w.nii"), h, size), PRECESS_OK);
+	if (io_read_nifti(&v, in_folder("w.nii")) != PRECESS_OK)
+		fail_msg("%s", precess_error());
+	assert_float_equal(v.value[7], 1, 0);
+	io_volume_free(&v);
+	memcpy(at, not_a_number, sizeof not_a_number);
+	assert_int_equal(file_write(in_folder("w.nii"), h, size), PRECESS_OK);
+	assert_int_equal(io_read_nifti(&v, in_folder("w.nii")), PRECESS_EINVAL);
+	assert_non_null(strstr(precess_error(), "w.nii: voxel[z 0][y 1][x 2] is not"));
+	unlink(in_folder("w.nii"));
+	free(h);
+}
+
 static void test_refused(void **state)
 {
 	struct io_volume v = make(false);
@@ -387,7 +448,8 @@ int main(void)
 		cmocka_unit_test(test_oblique), cmocka_unit_test(test_orientations),
 		cmocka_unit_test(test_series),  cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_not_finite), cmocka_unit_test(test_not_finite_reversed),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, folder_create, folder_remove);
 }

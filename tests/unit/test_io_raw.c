@@ -119,6 +119,21 @@ static void expect(const char *message)
 		fail_msg("\"%s\" does not say \"%s\"", precess_error(), message);
 }
 
+static void test_not_finite(void **state)
+{
+	struct io_raw *raw = raw_create();
+
+	(void)state;
+	raw->acquisition[0].data[2 * (RAW_SAMPLES + 4) + 1] = NAN; /* of the noise */
+	assert_int_equal(io_write_raw(path, raw), PRECESS_OK);
+	expect("raw.mrd: readout 0[coil 1][sample 4] is not a finite number (nan); write 0");
+	raw->acquisition[0].data[2 * (RAW_SAMPLES + 4) + 1] = 0;
+	raw->acquisition[3].trajectory[RAW_DIM * 2 + 1] = INFINITY;
+	assert_int_equal(io_write_raw(path, raw), PRECESS_OK);
+	expect("raw.mrd: trajectory of readout 3[sample 2][dimension 1] is not a finite number (inf)");
+	io_raw_free(raw);
+}
+
 /* Every length: an error, or, where only the tail is missing, what was written. */
 static void test_truncated(void **state)
 {
@@ -286,6 +301,7 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_not_finite),
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_damaged),    cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_declared),   cmocka_unit_test(test_headers),

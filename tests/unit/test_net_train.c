@@ -1,5 +1,6 @@
 /* runtime/train: the optimiser, schedules, metrics, the model file, and learning itself. */
 #include "runtime/train/train.h"
+#include "tests/unit/folder.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -9,29 +10,6 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/precess-train-XXXXXX";
-
-static int folder_create(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int folder_remove(void **state)
-{
-	(void)state;
-	return rmdir(folder); /* fails when a test left something: no temporary may survive */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[2][128];
-	static int i;
-
-	i = (i + 1) % 2;
-	snprintf(path[i], sizeof path[i], "%s/%s", folder, name);
-	return path[i];
-}
 
 /* --- optimiser and schedules --- */
 

@@ -1,6 +1,7 @@
 /* runtime/plot: every format is written whole, long sequences stay small, failures leave
  * nothing. */
 #include "runtime/plot/plot.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/small_epi.h"
 
 #include <setjmp.h>
@@ -15,7 +16,6 @@ const char *__lsan_default_suppressions(void)
 	return "leak:libfontconfig";
 }
 
-static char folder[] = "/tmp/precess-plot-XXXXXX";
 static struct program *program;
 static struct draw *draw;
 
@@ -23,7 +23,7 @@ static int setup(void **state)
 {
 	(void)state;
 	program = epi_create();
-	return mkdtemp(folder) && draw_create(&draw, program, NULL, false) == 0 ? 0 : -1;
+	return folder_create(state) == 0 && draw_create(&draw, program, NULL, false) == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -31,15 +31,7 @@ static int teardown(void **state)
 	(void)state;
 	draw_free(draw);
 	program_free(program);
-	return rmdir(folder); /* fails when a test left something */
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	return path;
+	return folder_remove(state);
 }
 
 /* The file begins as its format does, has a credible size, and is removed. */

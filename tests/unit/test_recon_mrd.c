@@ -191,9 +191,6 @@ static void refusals(void **state)
 	add(0, 1, IO_CALIBRATION);
 	refused(PRECESS_EINVAL, "the calibration has rows 1 and 6, but not row 2");
 	fill();
-	list[8].data[2 * (WIDE + 3)] = NAN;
-	refused(PRECESS_EINVAL, "readout 8, coil 1, sample 3 is not finite");
-	fill();
 	list[7].counter[IO_CONTRAST] = 1;
 	refused(PRECESS_ENOTSUP, "contrast");
 	fill();

@@ -175,7 +175,7 @@ static void refusals(void **state)
 	r = begin();
 	set(r, "kspace", COILS, LINES, SAMPLES, 1, (LINES + 2) * SAMPLES + 3);
 	end(r);
-	refused(&any, "kspace[coil 1][line 2][sample 3] is not finite");
+	refused(&any, "kspace[coil 1][line 2][sample 3] is not a finite number (nan)");
 	r = begin();
 	set(r, "kspace", COILS, LINES, SAMPLES, 1, -1);
 	set(r, "navigator", COILS + 1, 3, SAMPLES, 1, -1);
