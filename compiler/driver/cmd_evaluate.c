@@ -23,7 +23,7 @@ struct evaluation {
 	struct data_sample *coarse;
 	float *label, *image;
 	struct learn_mean network, box, first, zero;
-	double seconds, inputs, exact; /* of a forward pass, of what goes in, of a simulation */
+	double seconds, inputs, exact; /* of a forward pass, of what goes in, of that and a simulation */
 };
 
 /* ------------------------------------------------------------------ exact, from means */
@@ -225,17 +225,16 @@ static precess_status time_network(struct evaluation *e)
 	return PRECESS_OK;
 }
 
-/* From the object's maps to the network's inputs, and to the exact image as well. */
+/* The best times from the object's maps to the network's inputs, and to the exact image as well. */
 static precess_status time_inputs(struct evaluation *e, const double *param)
 {
 	precess_status st = PRECESS_OK;
-	for (int exact = 0; exact < 2 && !e->c->only && !st; exact++) {
-		double begun = clock_seconds();
-		for (int i = 0; i < TIMED && !st; i++)
-			st = data_make_from(e->coarse, e->maker, e->means, param, exact);
-		*(exact ? &e->exact : &e->inputs) = (clock_seconds() - begun) / TIMED;
+	e->inputs = e->exact = INFINITY;
+	for (int i = 0; i < 2 * TIMED && !e->c->only && !st; i++) {
+		double begun = clock_seconds(), *best = i & 1 ? &e->exact : &e->inputs;
+		st = data_make_from(e->coarse, e->maker, e->means, param, i & 1);
+		*best = fmin(*best, clock_seconds() - begun);
 	}
-	e->exact -= e->inputs;
 	return st;
 }
 
@@ -304,7 +303,7 @@ static void report(const struct evaluation *e)
 			json_object_set_new(j, "box_means", json_scores(&e->box));
 			json_object_set_new(j, "first_order", json_scores(&e->first));
 			json_object_set_new(j, "ms_inputs", json_real(e->inputs * 1e3));
-			json_object_set_new(j, "ms_exact", json_real(e->exact * 1e3));
+			json_object_set_new(j, "ms_exact", json_real(fmax(e->exact - e->inputs, 0) * 1e3));
 		}
 		json_put(j);
 		return;
@@ -319,8 +318,8 @@ static void report(const struct evaluation *e)
 	print_scores("no network: zero", &e->zero);
 	printf("network: %.3g ms per image", ms);
 	if (!c->only)
-		printf("; its inputs: %.3g ms, exact simulation: %.3g ms, one thread",
-		       e->inputs * 1e3, e->exact * 1e3);
+		printf("; its inputs: %.3g ms; the exact image instead: %.3g ms more",
+		       e->inputs * 1e3, fmax(e->exact - e->inputs, 0) * 1e3);
 	printf("\n");
 }
 

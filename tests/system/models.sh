@@ -16,7 +16,7 @@ score() {
 	' "$folder/out.json" || failed=1
 }
 
-score moled 34
-score gre_epi 33.5
-score fse 34.5
+score moled 49
+score gre_epi 44
+score fse 51
 exit $failed
