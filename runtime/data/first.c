@@ -40,7 +40,7 @@ struct first {
 	double low, step;       /* of B1 */
 	uint32_t n_path;
 	struct path *path;
-	double *density;        /* [TERMS][m->ny][m->nx] re im */
+	float *density;         /* [TERMS][m->ny][m->nx] re im */
 };
 
 double push_pixels(const struct program *p, const double *value, int ny)
@@ -206,15 +206,17 @@ static void deposit(struct first *s, int x, double row, const double v[2], doubl
 	double part = row - low;
 
 	for (int side = 0; side < 2; side++) {
-		double weight = side ? part : 1 - part, *to;
+		double weight = side ? part : 1 - part;
+		float *to;
 
-		if (weight == 0)
-			continue;
-		at = (low + side) % n;
-		to = s->density + 2 * ((size_t)(at < 0 ? at + n : at) * (size_t)s->m->nx + (size_t)x);
-		for (int t = 0; t < TERMS; t++, to += plane) {
-			to[0] += weight * v[0];
-			to[1] += weight * v[1];
+		for (at = low + side; at < 0; at += n)
+			;
+		for (; at >= n; at -= n)
+			;
+		to = s->density + 2 * ((size_t)at * (size_t)s->m->nx + (size_t)x);
+		for (int t = 0; t < TERMS && weight != 0; t++, to += plane) {
+			to[0] += (float)(weight * v[0]);
+			to[1] += (float)(weight * v[1]);
 			weight *= rate / (t + 1);
 		}
 	}

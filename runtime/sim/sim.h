@@ -193,7 +193,7 @@ precess_status kspace_centers(struct kspace_center **out, int *n_set, const stru
 precess_status kspace_rows(double *time, double offset[2], const struct draw *d);
 /* Fills k->data, one set, with what nx x ny spins of that magnetisation (re, im) give at once, without
  * decay, pulses or receiver: sum of density exp(-i 2 pi k r) / (nx ny). */
-precess_status kspace_of_density(struct kspace *k, const double *density, int nx, int ny);
+precess_status kspace_of_density(struct kspace *k, const float *density, int nx, int ny);
 
 /* Where the samples lie in k-space, what was played before the epoch's pulse included, as the image
  * takes them; and to which image each readout belongs. A sequence without an image has one set. */

@@ -74,24 +74,36 @@ static void multiply(double *out, const double *a, const double *b)
 	out[0] = re;
 }
 
-/* `in` is read, `out` written every `step` complex numbers. */
-static void cut_line(double *out, struct cut *c, size_t out_step, const double *in, size_t step)
+/* c->line, already times `before`; every `step` complex numbers of `out` are written. */
+static void cut_line(double *out, struct cut *c, size_t step)
 {
-	for (int x = 0; x < c->n; x++)
-		multiply(c->line[x], in + 2 * (size_t)x * step, c->before + 2 * x);
 	fftw_execute(c->plan);
 	for (int i = 0; i < c->kept; i++) {
 		int at = (i - c->kept / 2) % c->n;
 
-		multiply(out + 2 * (size_t)i * out_step, c->line[at < 0 ? at + c->n : at],
+		multiply(out + 2 * (size_t)i * step, c->line[at < 0 ? at + c->n : at],
 			 c->behind + 2 * i);
 	}
 }
 
-precess_status kspace_of_density(struct kspace *k, const double *density, int nx, int ny)
+/* A row of the density; false: it is empty. */
+static bool take_row(struct cut *c, const float *row)
+{
+	bool any = false;
+
+	for (int x = 0; x < c->n; x++) {
+		double v[2] = { (double)row[2 * x], (double)row[2 * x + 1] };
+
+		any = any || v[0] != 0 || v[1] != 0;
+		multiply(c->line[x], v, c->before + 2 * x);
+	}
+	return any;
+}
+
+precess_status kspace_of_density(struct kspace *k, const float *density, int nx, int ny)
 {
 	struct cut x = { 0 }, y = { 0 };
-	double *half = malloc(2 * (size_t)k->nx * (size_t)ny * sizeof *half);
+	double *half = calloc(2 * (size_t)k->nx * (size_t)ny, sizeof *half);
 	double *column = malloc(2 * (size_t)k->ny * sizeof *column);
 	precess_status st;
 
@@ -101,10 +113,15 @@ precess_status kspace_of_density(struct kspace *k, const double *density, int nx
 	}
 	TRY(cut_make(&x, nx, k->nx, k->offset[0]));
 	TRY(cut_make(&y, ny, k->ny, k->offset[1]));
-	for (int j = 0; j < ny; j++) /* column by column, for what follows */
-		cut_line(half + 2 * j, &x, (size_t)ny, density + 2 * (size_t)j * (size_t)nx, 1);
+	for (int j = 0; j < ny; j++) {
+		if (take_row(&x, density + 2 * (size_t)j * (size_t)nx))
+			cut_line(half + 2 * j, &x, (size_t)ny); /* columns lie together */
+	}
 	for (int i = 0; i < k->nx; i++) {
-		cut_line(column, &y, 1, half + 2 * (size_t)i * (size_t)ny, 1);
+		for (int j = 0; j < ny; j++)
+			multiply(y.line[j], half + 2 * ((size_t)i * (size_t)ny + (size_t)j),
+				 y.before + 2 * j);
+		cut_line(column, &y, 1);
 		for (int j = 0; j < k->ny; j++) {
 			float *to = k->data + 2 * ((size_t)j * (size_t)k->nx + (size_t)i);
 

@@ -170,14 +170,13 @@ static void radial(void **state)
 static void density(void **state)
 {
 	enum { NX = 21, NY = 16, KX = 9, KY = 12 };
-	static double at[2 * NX * NY];
-	static float data[2 * KX * KY];
+	static float at[2 * NX * NY], data[2 * KX * KY];
 	struct kspace k = { .n_set = 1, .nx = KX, .ny = KY, .data = data, .offset = { 0.5, -0.3 } };
 	uint32_t r = 12345;
 
 	(void)state;
 	for (int i = 0; i < 2 * NX * NY; i++)
-		at[i] = (double)((r = r * 1664525u + 1013904223u) >> 8) / (1 << 24) - 0.5;
+		at[i] = (float)((r = r * 1664525u + 1013904223u) >> 8) / (1 << 24) - 0.5f;
 	assert_int_equal(kspace_of_density(&k, at, NX, NY), 0);
 	for (int j = 0; j < KY; j++) {
 		for (int i = 0; i < KX; i++) {
@@ -187,8 +186,8 @@ static void density(void **state)
 				double x = (n % NX + 0.5) / NX - 0.5, y = (n / NX + 0.5) / NY - 0.5,
 				       a = -2 * PI * (kx * x + ky * y);
 
-				re += at[2 * n] * cos(a) - at[2 * n + 1] * sin(a);
-				im += at[2 * n] * sin(a) + at[2 * n + 1] * cos(a);
+				re += (double)at[2 * n] * cos(a) - (double)at[2 * n + 1] * sin(a);
+				im += (double)at[2 * n] * sin(a) + (double)at[2 * n + 1] * cos(a);
 			}
 			assert_true(fabs((double)data[2 * (j * KX + i)] - re / (NX * NY)) < 1e-7);
 			assert_true(fabs((double)data[2 * (j * KX + i) + 1] - im / (NX * NY)) <
