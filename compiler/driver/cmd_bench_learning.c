@@ -153,8 +153,6 @@ static precess_status train(char **stopped, const struct bench_learning *o,
 	word(&w, "%d", o->width);
 	word(&w, "--samples");
 	word(&w, "%d", o->images);
-	word(&w, "--precision");
-	word(&w, "bf16");
 	word(&w, "--validate");
 	word(&w, "0");
 	if (v->use) {
