@@ -23,6 +23,30 @@ static double slot(const struct search *s, program_slot v)
 	return v == PROGRAM_NO_SLOT ? 0 : s->value[v];
 }
 
+/* Navigators and noise are no part of an image: what they see is no echo of it. */
+static bool of_image(const struct program *p, uint32_t r)
+{
+	const int32_t *label = p->event[p->readout[r].event].label;
+
+	return label[PROGRAM_LABEL_nav] <= 0 && label[PROGRAM_LABEL_noise] <= 0;
+}
+
+/* The epoch's first readout that is part of an image; the end of its readouts: none is. */
+static uint32_t first_of_image(const struct program *p, uint32_t e)
+{
+	const struct program_epoch *x = &p->epoch[e];
+	uint32_t r = x->first_readout;
+
+	while (r < x->first_readout + x->n_readout && !of_image(p, r))
+		r++;
+	return r;
+}
+
+static bool sees_image(const struct program *p, uint32_t e)
+{
+	return first_of_image(p, e) < p->epoch[e].first_readout + p->epoch[e].n_readout;
+}
+
 /* ------------------------------------------------------------------ the grid */
 /* Moments at the end of each epoch's pulse, counted from the last excitation. */
 static void trajectory(const struct search *s, ir_scalar (*k)[2])
@@ -51,11 +75,11 @@ static void trajectory(const struct search *s, ir_scalar (*k)[2])
 	}
 }
 
-/* Which origin puts the first readout of the epoch where it belongs. */
+/* Which origin puts the epoch's first readout of an image where it belongs. */
 static void choose_origin(struct search *s, uint32_t e, const ir_scalar before[2])
 {
 	const struct program *p = s->w->p;
-	const struct program_readout *r = &p->readout[p->epoch[e].first_readout];
+	const struct program_readout *r = &p->readout[first_of_image(p, e)];
 	const struct program_event *adc = &p->event[r->event];
 	double middle, target, off, away;
 
@@ -132,10 +156,11 @@ void echo_windows(struct search *s)
 	for (uint32_t e = 0; e < p->n_epoch; e++) {
 		const struct program_epoch *x = &p->epoch[e];
 
-		if (x->n_readout)
+		if (sees_image(p, e))
 			choose_origin(s, e, before[e]);
 		for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++)
-			widen_by(s, e, &p->readout[r]);
+			if (of_image(p, r))
+				widen_by(s, e, &p->readout[r]);
 	}
 	free(before);
 }
@@ -197,13 +222,13 @@ static uint32_t nearest(struct search *s, uint32_t e, ir_scalar ky, double *miss
 	const struct program *p = s->w->p;
 	const struct program_epoch *x = &p->epoch[e];
 	double target = at_defaults(s, ir_sub(s->w->ir, ky, s->shift[e][1]));
-	uint32_t best = x->first_readout;
+	uint32_t best = first_of_image(p, e);
 
 	*miss = INFINITY;
 	for (uint32_t r = x->first_readout; r < x->first_readout + x->n_readout; r++) {
 		double d = fabs(slot(s, p->readout[r].k[1]) - target);
 
-		if (d < *miss - 1e-9) {
+		if (of_image(p, r) && d < *miss - 1e-9) {
 			*miss = d;
 			best = r;
 		}
@@ -298,7 +323,7 @@ static void look(struct search *s, uint32_t e, const struct state *f)
 
 void echo_look(struct search *s, uint32_t e, const struct state *f, uint32_t n)
 {
-	if (!s->w->p->epoch[e].n_readout)
+	if (!sees_image(s->w->p, e))
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		look(s, e, &f[i]);

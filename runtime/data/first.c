@@ -46,8 +46,9 @@ struct first {
 double push_pixels(const struct program *p, const double *value, int ny)
 {
 	const struct program_train *t = &p->train[0];
+	double dky = value[t->dky] * p->fov[1];
 
-	return value[t->period] / (value[t->dky] * p->fov[1]) * ny;
+	return dky != 0 ? value[t->period] / dky * ny : 0;
 }
 
 static double map_at(const struct first *s, enum program_map_kind k, size_t i)
@@ -310,7 +311,7 @@ precess_status first_order_image(float *base, const struct draw *d, const struct
 		st = precess_fail(PRECESS_ENOMEM, "out of memory");
 		goto out;
 	}
-	if (program_bends(p))
+	if (program_bends(p) || (p->n_train > 0 && p->map[PROGRAM_MAP_dB0].value != 0))
 		s.rows_per_hz = push_pixels(p, d->value, m->ny);
 	TRY(kspace_rows(s.row_time, offset, d));
 	TRY(fill_paths(&s));

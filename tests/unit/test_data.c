@@ -171,6 +171,41 @@ static void first_order_epi(void **state)
 	program_free(p);
 }
 
+/* Navigators are no part of it, neither of the times nor of the train. */
+static void first_order_navigators(void **state)
+{
+	static const char text[] =
+		"seq 1\nsequence nav\nimport std.epi (epi_train)\n"
+		"param TE : time in 20ms .. 40ms = 30ms\n"
+		"map T2 : time in 0ms .. 650ms\nmap M0 : number in 0 .. 1\n"
+		"map dB0 : frequency in -60Hz .. 60Hz\n"
+		"geometry fov = [220mm, 220mm], matrix = [32, 32]\nsystem = ideal\n"
+		"let gx = trapezoid(x, flat_area = matrix.x * dk.x, flat = 0.3ms)\nreset\n"
+		"play e = hard(90deg, 100us, use = excitation)\n"
+		"play trapezoid(x, area = -(gx.area + dk.x) / 2, duration = 0.5ms)\n"
+		"for i in 0 ..< 3 {\n  let sign = (-1)^i\n"
+		"  play sign * gx & adc(matrix.x, over = gx.flat, nav = true, reverse = sign < 0)\n}\n"
+		"play trapezoid(x, area = -(gx.area - dk.x) / 2, duration = 0.5ms)\n"
+		"play epi_train(esp = 0.5ms) with k0 at e.center + TE\n";
+	struct program *p = compile_program("nav.seq", text);
+	struct data_source *s = source(p, 10);
+	struct data_maker *m;
+	struct data_sample *x;
+
+	(void)state;
+	assert_true(program_first_order(p) && program_bends(p));
+	assert_int_equal(data_maker_create(&m, s), 0);
+	assert_int_equal(data_sample_create(&x, data_source_shape(s)), 0);
+	assert_int_equal(data_make(x, m, 0), 0);
+	if (getenv("SHOW"))
+		print_message("navigators: complex %g dB\n", complex_psnr(x->base, x->image, 32 * 32));
+	assert_true(complex_psnr(x->base, x->image, 32 * 32) > 45);
+	data_sample_free(x);
+	data_maker_free(m);
+	data_source_free(s);
+	program_free(p);
+}
+
 /* Spins that refocus ideally: where T2 is long it is the image itself, to the simulator's tolerance;
  * elsewhere three terms of the decay are. B1 spoils the echoes, flips are each spin's own. */
 static void first_order_fse(void **state)
@@ -365,6 +400,7 @@ int main(void)
 		cmocka_unit_test(streams),         cmocka_unit_test(ranges),
 		cmocka_unit_test(files),           cmocka_unit_test(planes),
 		cmocka_unit_test(first_order_epi),
+		cmocka_unit_test(first_order_navigators),
 		cmocka_unit_test(first_order_fse), cmocka_unit_test(first_order_moled),
 	};
 
