@@ -67,27 +67,35 @@ static double passes(char from, char to, double flip)
 	return from == to ? cos(flip / 2) * cos(flip / 2) : sin(flip / 2) * sin(flip / 2);
 }
 
+/* The epoch's pulse; NULL: it has none. */
+static const struct program_pulse *pulse_of(const struct program *p, uint32_t epoch)
+{
+	uint32_t q = p->epoch[epoch].pulse;
+
+	return q == UINT32_MAX ? NULL : &p->pulse[q];
+}
+
+static bool refocuses(const struct program_pulse *q)
+{
+	return q && q->use && strcmp(q->use, "refocusing") == 0;
+}
+
 /* The flips of the pulses before readouts of `epoch`, at a draw's values; 0 where a pulse is to count
  * as ideal. Returns how many; -1: more than orders are told. */
 static int flips(double flip[ORDERS], const struct program *p, uint32_t epoch, const double *value)
 {
 	int n = 0, refocusing = 0;
 
-	for (int pass = 0; pass < 2; pass++) {
-		n = 0;
-		for (uint32_t i = 0; i <= epoch; i++) {
-			const struct program_pulse *q = p->epoch[i].pulse == UINT32_MAX
-								? NULL
-								: &p->pulse[p->epoch[i].pulse];
-			bool turns = q && q->use && !strcmp(q->use, "refocusing");
+	for (uint32_t i = 0; i <= epoch; i++)
+		refocusing += refocuses(pulse_of(p, i));
+	for (uint32_t i = 0; i <= epoch; i++) {
+		const struct program_pulse *q = pulse_of(p, i);
 
-			if (!q)
-				continue;
-			if (n == ORDERS - 1)
-				return -1;
-			refocusing += turns && !pass;
-			flip[n++] = turns && refocusing > 1 ? 0 : value[q->flip];
-		}
+		if (!q)
+			continue;
+		if (n == ORDERS - 1)
+			return -1;
+		flip[n++] = refocusing > 1 && refocuses(q) ? 0 : value[q->flip];
 	}
 	return n;
 }
