@@ -16,7 +16,7 @@ static precess_status add(struct data_extras *x, const char *name)
 	if (k < 0)
 		return precess_fail(PRECESS_ENOTSUP,
 				    "the network asks for the channel %s, which no "
-				    "sample has",
+				    "sample has: train it again with this version",
 				    name);
 	x->kind[x->n] = (enum data_plane)k;
 	x->plane[x->n] = memory_aligned((size_t)x->nx * (size_t)x->ny * sizeof(float));

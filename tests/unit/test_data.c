@@ -161,9 +161,9 @@ static void first_order_epi(void **state)
 		if (getenv("SHOW"))
 			print_message("EPI %g dB, complex %g dB\n", psnr(x->base, x->image, n),
 				      complex_psnr(x->base, x->image, n));
-		/* 30.7 dB on other anatomy; with a wrong sign of shift or phase below 20 */
-		assert_true(psnr(x->base, x->image, n) > 26);
-		assert_true(complex_psnr(x->base, x->image, n) > 24);
+		/* what is left is off-resonance inside a line */
+		assert_true(psnr(x->base, x->image, n) > 41);
+		assert_true(complex_psnr(x->base, x->image, n) > 39);
 	}
 	data_sample_free(x);
 	data_maker_free(m);
@@ -199,7 +199,7 @@ static void first_order_navigators(void **state)
 	assert_int_equal(data_make(x, m, 0), 0);
 	if (getenv("SHOW"))
 		print_message("navigators: complex %g dB\n", complex_psnr(x->base, x->image, 32 * 32));
-	assert_true(complex_psnr(x->base, x->image, 32 * 32) > 45);
+	assert_true(complex_psnr(x->base, x->image, 32 * 32) > 52);
 	data_sample_free(x);
 	data_maker_free(m);
 	data_source_free(s);
@@ -253,20 +253,19 @@ static void first_order_fse(void **state)
 	program_free(p);
 }
 
-/* Fourteen pathways, each with its place, phase and decay, add up to a MOLED image at B1 = 1. */
+/* Fourteen pathways, each with its place, phase, decay and flips, add up to a MOLED image. */
 static void first_order_moled(void **state)
 {
 	static const char *const spec[] = { "head:3" };
 	struct program *p = compile_program("sequences/moled.seq", NULL);
 	size_t n = 128 * 128;
-	float *base = malloc(2 * n * sizeof *base);
+	static const double b1[] = { 1, 0.75, 1.25 };
 	double *param = malloc(p->n_param * sizeof *param);
 	struct data_source *s = source(p, 10);
 	struct data_maker *m;
 	struct data_sample *x;
 	struct object *o;
 	struct maps *maps;
-	struct draw *d;
 
 	(void)state;
 	for (uint32_t i = 0; i < p->n_param; i++)
@@ -276,18 +275,19 @@ static void first_order_moled(void **state)
 	assert_int_equal(maps_add(maps, PROGRAM_MAP_B1, 1), 0);
 	assert_int_equal(data_maker_create(&m, s), 0);
 	assert_int_equal(data_sample_create(&x, data_source_shape(s)), 0);
-	assert_int_equal(data_make_from(x, m, maps, param, true), 0);
-	assert_int_equal(draw_create(&d, p, param, false), 0);
-	assert_int_equal(first_order_image(base, d, maps, 128, 128), 0);
-	if (getenv("SHOW"))
-		print_message("MOLED %g dB, complex %g dB\n", psnr(base, x->image, n),
-			      complex_psnr(base, x->image, n));
-	assert_true(psnr(base, x->image, n) > 25);
-	assert_true(complex_psnr(base, x->image, n) > 22);
+	for (size_t i = 0; i < PRECESS_COUNT(b1); i++) {
+		for (int k = 0; k < 512 * 512; k++) /* from one side to the other */
+			maps->map[PROGRAM_MAP_B1][k] =
+				(float)(b1[i] + (1 - b1[i]) * (k % 512) / 511);
+		assert_int_equal(data_make_from(x, m, maps, param, true), 0);
+		if (getenv("SHOW"))
+			print_message("MOLED, B1 from %g: %g dB, complex %g dB\n", b1[i],
+				      psnr(x->base, x->image, n),
+				      complex_psnr(x->base, x->image, n));
+		assert_true(complex_psnr(x->base, x->image, n) > 41);
+	}
 	maps_free(maps);
 	object_free(o);
-	draw_free(d);
-	free(base);
 	free(param);
 	data_sample_free(x);
 	data_maker_free(m);
